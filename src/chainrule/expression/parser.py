@@ -19,6 +19,7 @@ from chainrule.expression.language import ATTRIBUTES, LIBRARIES, METHODS, Langua
 from chainrule.expression.limits import MOST_BITS, OPERATORS, Meter, shortened
 from chainrule.expression.suggestions import (
     IN_A_FILE,
+    LACKING,
     comma_hint,
     corrected,
     function_hint,
@@ -422,25 +423,6 @@ def _lacking(node: ast.AST) -> ExpressionError:
     """The error for a statement or an operation that the language does not have."""
     told, instead = LACKING.get(type(node), (type(node).__name__, IN_A_FILE))
     return _not_allowed(f"{told} is not in the expression language", node, instead)
-
-
-LACKING: dict[type, tuple[str, str]] = {
-    ast.If: ("if", f"write where(condition, x, y), or {IN_A_FILE}"),
-    ast.AnnAssign: ("a type of a variable", "write name = expression"),
-    ast.IfExp: ("x if … else y", "write where(condition, x, y)"),
-    ast.BoolOp: ("and, or", "write (a) & (b) or (a) | (b) for conditions"),
-    ast.For: ("a loop", IN_A_FILE),
-    ast.While: ("a loop", IN_A_FILE),
-    ast.ListComp: ("a list made by a loop", IN_A_FILE),
-    ast.GeneratorExp: ("a loop", IN_A_FILE),
-    ast.FunctionDef: ("a function of your own", IN_A_FILE),
-    ast.Lambda: ("a function of your own", IN_A_FILE),
-    ast.Import: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
-    ast.ImportFrom: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
-    ast.Dict: ("a dict", IN_A_FILE),
-    ast.JoinedStr: ("text", IN_A_FILE),
-}
-"""What the language does not have: in words, and what to do instead."""
 
 
 def _unparsed(node: ast.AST) -> str:

@@ -16,6 +16,7 @@ from chainrule.expression.language import LIBRARIES, functions_of
 
 __all__ = [
     "IN_A_FILE",
+    "LACKING",
     "comma_hint",
     "corrected",
     "function_hint",
@@ -26,6 +27,23 @@ __all__ = [
 ]
 
 IN_A_FILE = "put it in a function of a file, where all of Python and NumPy works: chainrule explain file.py:name"
+LACKING: dict[type, tuple[str, str]] = {
+    ast.If: ("if", f"write where(condition, x, y), or {IN_A_FILE}"),
+    ast.AnnAssign: ("a type of a variable", "write name = expression"),
+    ast.IfExp: ("x if … else y", "write where(condition, x, y)"),
+    ast.BoolOp: ("and, or", "write (a) & (b) or (a) | (b) for conditions"),
+    ast.For: ("a loop", IN_A_FILE),
+    ast.While: ("a loop", IN_A_FILE),
+    ast.ListComp: ("a list made by a loop", IN_A_FILE),
+    ast.GeneratorExp: ("a loop", IN_A_FILE),
+    ast.FunctionDef: ("a function of your own", IN_A_FILE),
+    ast.Lambda: ("a function of your own", IN_A_FILE),
+    ast.Import: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
+    ast.ImportFrom: ("import", "functions of NumPy and SciPy are here already, as exp(x) or np.exp(x)"),
+    ast.Dict: ("a dict", IN_A_FILE),
+    ast.JoinedStr: ("text", IN_A_FILE),
+}
+"""What the language does not have: in words, and what to do instead."""
 ALIASES = {
     "ln": "log",
     "lg": "log10",

@@ -20,7 +20,7 @@ from chainrule.sparse import SparseMatrix, sparse_hessian
 from chainrule.structured.matrix import StructuredMatrix, matrix_of
 from chainrule.structured.networks import Unreadable
 from chainrule.structured.products import ProductMatrix
-from chainrule.structured.reading import Reading
+from chainrule.structured.reading import IndexReading
 from chainrule.structured.rules import LINEAR
 from chainrule.transforms import derived_from, grad
 
@@ -74,7 +74,7 @@ def structure_of(recording: Recording, largest: int) -> StructuredMatrix | None:
     v = np.random.default_rng(0).normal(size=form.shape).astype(form.dtype)
     seed = Node(None, (), {}, v if form.ndim else v[()])
     (product,) = recording.pull([Array(seed)])
-    reading = Reading(seed, largest)
+    reading = IndexReading(seed, largest)
     try:
         with np.errstate(all="ignore"):
             networks = reading.read(graph_between([seed], [product]), LINEAR) if type(product) is Array else []

@@ -14,7 +14,7 @@ from chainrule.structured.networks import (
     SMALL,
     Label,
     Labels,
-    Network,
+    TensorNetwork,
     Unreadable,
     contracted,
     gathered,
@@ -38,7 +38,7 @@ class StructuredMatrix:
     stored : how many numbers are kept.
     """
 
-    def __init__(self, terms: Sequence[Network], rows: Labels, columns: Labels, dtype: Any):
+    def __init__(self, terms: Sequence[TensorNetwork], rows: Labels, columns: Labels, dtype: Any):
         self.terms = tuple(terms)
         self.rows, self.columns = rows, columns
         self.sizes = tuple(label.size for label in columns)
@@ -58,7 +58,7 @@ class StructuredMatrix:
         """The axes inside of a block."""
         return tuple(p for p in range(len(self.rows)) if p not in self.batch)
 
-    def deltas(self, term: Network) -> set[int]:
+    def deltas(self, term: TensorNetwork) -> set[int]:
         return {p for p, (r, c) in enumerate(zip(term.rows, self.columns, strict=True)) if r is c}
 
     @cached_property
@@ -146,7 +146,7 @@ class StructuredMatrix:
         rank = f" of rank {self.low_rank.rank}" if self.kind == "low rank" and self.low_rank is not None else ""
         return f"({self.kind} {n}×{n}{rank})"
 
-    def _factors_of(self, terms: Sequence[Network]) -> tuple[StructuredMatrix, ...] | None:
+    def _factors_of(self, terms: Sequence[TensorNetwork]) -> tuple[StructuredMatrix, ...] | None:
         """Matrices with that Kronecker product: all terms have the same factors in all groups of axes but one."""
         groups = _groups(terms, self.rows, self.columns)
         if len(groups) < 2 or not terms:
@@ -162,13 +162,13 @@ class StructuredMatrix:
             own = part[:1]
             if i == summed:
                 numbers = [t.number for t in terms]
-                own = [Network(c, t.factors, t.axes) for c, t in zip(numbers, part, strict=True)]
-                own = own if different else [Network(sum(numbers), own[0].factors, own[0].axes)]
+                own = [TensorNetwork(c, t.factors, t.axes) for c, t in zip(numbers, part, strict=True)]
+                own = own if different else [TensorNetwork(sum(numbers), own[0].factors, own[0].axes)]
             rows, columns = (tuple(x[p] for p in group) for x in (self.rows, self.columns))
             found.append(StructuredMatrix(own, rows, columns, self.dtype))
         return tuple(found)
 
-    def _part(self, term: Network, group: Sequence[int]) -> Network:
+    def _part(self, term: TensorNetwork, group: Sequence[int]) -> TensorNetwork:
         """The factors of a term that belong to some axes, without its number."""
         mine = {x for p in group for x in (term.rows[p], self.columns[p])}
         factors: list[Any] = []
@@ -177,7 +177,7 @@ class StructuredMatrix:
             factors += found
             left = [f for f in left if not any(f is g for g in found)]
             mine |= {x for _, labels in found for x in labels}
-        return Network(1.0, tuple(factors), tuple((term.rows[p],) for p in group))
+        return TensorNetwork(1.0, tuple(factors), tuple((term.rows[p],) for p in group))
 
     # What it gives -------------------------------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ class StructuredMatrix:
         return solving.least_squares(self, b)
 
 
-def matrix_of(networks: Iterable[Network], columns: Sequence[Labels], dtype: Any) -> StructuredMatrix:
+def matrix_of(networks: Iterable[TensorNetwork], columns: Sequence[Labels], dtype: Any) -> StructuredMatrix:
     """The matrix of a sum of networks. For each axis, its rows have one label, or the label of the column: a δ."""
     networks = list(networks)
     count = -1
@@ -256,7 +256,7 @@ def matrix_of(networks: Iterable[Network], columns: Sequence[Labels], dtype: Any
                 matched(axis, column)
     own = leaves(label for axis in columns for label in axis)
     rows = tuple(Label(c.size) for c in own)
-    found: list[Network] = []
+    found: list[TensorNetwork] = []
     for n in networks:
         network = gathered(_on_rows(n.settled(), rows, own, dtype).settled(), own, dtype)
         for place, other in enumerate(found):
@@ -271,15 +271,15 @@ def matrix_of(networks: Iterable[Network], columns: Sequence[Labels], dtype: Any
     for n in found:
         factors = tuple((copies.setdefault(id(a), a.copy()), labels) for a, labels in n.factors)
         if n.number:
-            kept.append(Network(n.number, factors, tuple((label,) for label in n.rows)))
+            kept.append(TensorNetwork(n.number, factors, tuple((label,) for label in n.rows)))
     return StructuredMatrix(kept, rows, own, dtype)
 
 
-def _count(networks: Sequence[Network], columns: Sequence[Labels]) -> int:
+def _count(networks: Sequence[TensorNetwork], columns: Sequence[Labels]) -> int:
     return sum(len(n.rows) for n in networks) + len(leaves(label for axis in columns for label in axis))
 
 
-def _on_rows(n: Network, rows: Labels, columns: Labels, dtype: Any) -> Network:
+def _on_rows(n: TensorNetwork, rows: Labels, columns: Labels, dtype: Any) -> TensorNetwork:
     names: dict[Label, Label] = {}
     extra, axes = [], []
     for own, row, column in zip(n.rows, rows, columns, strict=True):
@@ -293,11 +293,11 @@ def _on_rows(n: Network, rows: Labels, columns: Labels, dtype: Any) -> Network:
         else:
             names[own] = row
             axes.append((row,))
-    return Network(n.number, (*renamed(n.factors, names), *extra), tuple(axes))
+    return TensorNetwork(n.number, (*renamed(n.factors, names), *extra), tuple(axes))
 
 
 def _groups(
-    terms: Sequence[Network], rows: Labels, columns: Labels, fixed: Iterable[Label] = ()
+    terms: Sequence[TensorNetwork], rows: Labels, columns: Labels, fixed: Iterable[Label] = ()
 ) -> list[tuple[int, ...]]:
     """The axes in groups: two are in one if factors of a term join them, apart from the labels that are fixed."""
     fixed = set(fixed)
@@ -316,7 +316,7 @@ def _groups(
     return sorted(tuple(sorted(g)) for g in groups)
 
 
-def _key(term: Network, rows: Labels, columns: Labels) -> Any:
+def _key(term: TensorNetwork, rows: Labels, columns: Labels) -> Any:
     """A key that is equal for the same product of factors, whatever the labels that are summed over."""
     names: dict[Label, Any] = {c: ("column", p) for p, c in enumerate(columns)}
     names |= {r: ("row", p) for p, r in enumerate(rows) if r not in names}

@@ -19,7 +19,7 @@ import numpy as np
 __all__ = [
     "Factor",
     "Label",
-    "Network",
+    "TensorNetwork",
     "Unreadable",
     "cheapest",
     "contracted",
@@ -86,7 +86,7 @@ def matched(a: Iterable[Label], b: Iterable[Label]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class TensorNetwork:
     """A number times a product of arrays, summed over the labels that are neither rows nor columns.
 
     Attributes
@@ -102,7 +102,7 @@ class Network:
     def rows(self) -> Labels:
         return leaves(label for axis in self.axes for label in axis)
 
-    def settled(self) -> Network:
+    def settled(self) -> TensorNetwork:
         """The same, in which no label is split; factors with the same labels are one, numbers are in the number."""
         number, found = self.number, dict[frozenset[Label], Factor]()
         for array, labels in self.factors:
@@ -119,12 +119,12 @@ class Network:
                 other, order = found[key]
                 array, labels = other * array.transpose([labels.index(label) for label in order]), order
             found[key] = (array, labels)
-        return Network(number, tuple(found.values()), tuple(leaves(axis) for axis in self.axes))
+        return TensorNetwork(number, tuple(found.values()), tuple(leaves(axis) for axis in self.axes))
 
-    def with_axes(self, axes: tuple[Labels, ...]) -> Network:
+    def with_axes(self, axes: tuple[Labels, ...]) -> TensorNetwork:
         return replace(self, axes=axes)
 
-    def times(self, *factors: Factor) -> Network:
+    def times(self, *factors: Factor) -> TensorNetwork:
         return replace(self, factors=(*self.factors, *factors))
 
 
@@ -248,7 +248,7 @@ def is_identity(array: np.ndarray) -> bool:
     return np.count_nonzero(array) == len(array) and bool(np.all(array.diagonal() == 1))
 
 
-def without_identities(n: Network, columns: Labelled) -> Network:
+def without_identities(n: TensorNetwork, columns: Labelled) -> TensorNetwork:
     """The same network, in which an identity matrix as a factor makes its two labels one, unless both are columns."""
     for factor in n.factors:
         array, labels = factor
@@ -256,11 +256,11 @@ def without_identities(n: Network, columns: Labelled) -> Network:
             a, b = labels if labels[1] not in columns else labels[::-1]
             rest = tuple(f for f in n.factors if f is not factor)
             axes = tuple(tuple(a if label is b else label for label in axis) for axis in n.axes)
-            return without_identities(Network(n.number, renamed(rest, {b: a}), axes), columns)
+            return without_identities(TensorNetwork(n.number, renamed(rest, {b: a}), axes), columns)
     return n
 
 
-def gathered(n: Network, columns: Labels, dtype: Any) -> Network:
+def gathered(n: TensorNetwork, columns: Labels, dtype: Any) -> TensorNetwork:
     """The same network, with its factors that neither rows nor columns depend on in the number."""
     there = reached(n.factors, {*n.rows, *columns})
     apart = [f for f in n.factors if not any(f is g for g in there)]
@@ -270,7 +270,9 @@ def gathered(n: Network, columns: Labels, dtype: Any) -> Network:
 # Sums of two networks as one ---------------------------------------------------------------------------------------
 
 
-def merged(a: Network, b: Network, columns: Labels, dtype: Any, limit: int | None = None) -> Network | None:
+def merged(
+    a: TensorNetwork, b: TensorNetwork, columns: Labels, dtype: Any, limit: int | None = None
+) -> TensorNetwork | None:
     """a + b as one network: what they have in common is a factor, the sum of the rest is another.
 
     None if the new factor has more than `limit` entries. Without a limit it may not have more than twice as many as
@@ -301,16 +303,16 @@ def merged(a: Network, b: Network, columns: Labels, dtype: Any, limit: int | Non
     new_rows = iter(rows)
     axes = tuple(tuple(itertools.islice(new_rows, len(axis))) for axis in a.axes)
     if not rest[0] and not rest[1]:
-        return Network(a.number + b.number, tuple(shared), axes)
+        return TensorNetwork(a.number + b.number, tuple(shared), axes)
     total = sum(x.number * contracted(own, labels, dtype) for x, own in zip((a, b), rest, strict=True))
-    return Network(1.0, (*shared, (np.asarray(total, dtype), labels)), axes).settled()
+    return TensorNetwork(1.0, (*shared, (np.asarray(total, dtype), labels)), axes).settled()
 
 
 def _is_same(f: Factor, g: Factor) -> bool:
     return f[0] is g[0] and f[1] == g[1]
 
 
-def _with_rows_of(a: Network, b: Network, columns: Labels) -> Network:
+def _with_rows_of(a: TensorNetwork, b: TensorNetwork, columns: Labels) -> TensorNetwork:
     """b, with a's labels for those rows that are labels of their own in both."""
     taken = {*columns, *(label for _, labels in b.factors for label in labels), *b.rows}
     names: dict[Label, Label] = {}
@@ -318,4 +320,4 @@ def _with_rows_of(a: Network, b: Network, columns: Labels) -> Network:
         if x is not y and x not in taken and y not in columns and y not in names and x not in names.values():
             names[y] = x
     axes = tuple(tuple(names.get(label, label) for label in axis) for axis in b.axes)
-    return Network(b.number, renamed(b.factors, names), axes)
+    return TensorNetwork(b.number, renamed(b.factors, names), axes)

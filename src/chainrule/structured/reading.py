@@ -24,7 +24,7 @@ from chainrule.structured.networks import (
     Factor,
     Label,
     Labels,
-    Network,
+    TensorNetwork,
     Unreadable,
     cheapest,
     leaves,
@@ -35,17 +35,17 @@ from chainrule.structured.networks import (
     without_identities,
 )
 
-__all__ = ["Networks", "Reading"]
+__all__ = ["IndexReading", "Networks"]
 
 TERMS = 6
 """A sum of more networks is put together."""
 FACTORS = 8
 """A product of more factors is put together."""
 
-Networks = list[Network]
+Networks = list[TensorNetwork]
 
 
-class Reading:
+class IndexReading:
     """The networks of the nodes of a graph that depend, linearly, on one of them.
 
     Attributes
@@ -59,7 +59,7 @@ class Reading:
         shape = np.shape(seed.value)
         self.columns: tuple[Labels, ...] = tuple((Label(n),) if n != 1 else () for n in shape)
         self.dtype = np.asarray(seed.value).dtype
-        self._of: dict[Node, Networks] = {seed: [Network(1.0, (), self.columns)]}
+        self._of: dict[Node, Networks] = {seed: [TensorNetwork(1.0, (), self.columns)]}
         self._arrays: dict[Any, Any] = {}
         self._names: dict[Any, Label] = {}
 
@@ -87,7 +87,7 @@ class Reading:
             raise Unreadable
         return value if value.dtype.kind == "f" else value.astype(self.dtype)
 
-    def times(self, n: Network, x: Any, axes: Sequence[Labels]) -> Network:
+    def times(self, n: TensorNetwork, x: Any, axes: Sequence[Labels]) -> TensorNetwork:
         """A network times a constant with the labels of these axes.
 
         A constant has no label for an axis along which it does not change, so one that is uniform is a number. Equal
@@ -143,7 +143,7 @@ class Reading:
             found = [*rest, both]
         return [network for network in found if network.number]
 
-    def named(self, n: Network) -> Network:
+    def named(self, n: TensorNetwork) -> TensorNetwork:
         """The same, in which the label of an axis of an array is the same whenever its other labels are."""
         known = set(self.labels())
         n = without_identities(n, known)
@@ -161,7 +161,7 @@ class Reading:
         axes = tuple(tuple(names.get(label, label) for label in axis) for axis in n.axes)
         return replace(n, factors=renamed(n.factors, names), axes=axes)
 
-    def short(self, network: Network) -> Network:
+    def short(self, network: TensorNetwork) -> TensorNetwork:
         """The same with fewer factors: two are multiplied if that sums over a label and the product is not larger.
 
         Of many factors more are multiplied, those first whose product is smallest.

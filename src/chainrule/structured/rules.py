@@ -19,8 +19,8 @@ from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape, transpose
 from chainrule.node import Node
-from chainrule.structured.networks import Label, Labels, Network, Unreadable, is_identity, leaves
-from chainrule.structured.reading import Networks, Reading
+from chainrule.structured.networks import Label, Labels, TensorNetwork, Unreadable, is_identity, leaves
+from chainrule.structured.reading import IndexReading, Networks
 
 __all__ = ["LINEAR"]
 
@@ -39,11 +39,11 @@ def _scaled(networks: Networks, number: float) -> Networks:
     return [replace(n, number=number * n.number) for n in networks]
 
 
-def _same(r: Reading, node: Node, x: Any, *rest: Any, **params: Any) -> Networks:
+def _same(r: IndexReading, node: Node, x: Any, *rest: Any, **params: Any) -> Networks:
     return r.of(x)
 
 
-def _added(r: Reading, node: Node, x: Any, y: Any, sign: float = 1.0) -> Networks:
+def _added(r: IndexReading, node: Node, x: Any, y: Any, sign: float = 1.0) -> Networks:
     shape = np.shape(node.value)
     found: Networks = []
     for operand, factor in ((x, 1.0), (y, sign)):
@@ -54,17 +54,17 @@ def _added(r: Reading, node: Node, x: Any, y: Any, sign: float = 1.0) -> Network
     return found
 
 
-def _times(r: Reading, node: Node, x: Any, y: Any) -> Networks:
+def _times(r: IndexReading, node: Node, x: Any, y: Any) -> Networks:
     v, c = r.split(x, y)
     return [r.times(n, c, n.axes) for n in _broadcast(r.of(v), np.shape(node.value))]
 
 
-def _divided(r: Reading, node: Node, x: Any, y: Any) -> Networks:
+def _divided(r: IndexReading, node: Node, x: Any, y: Any) -> Networks:
     inverse = 1 / r.constant(y)
     return [r.times(n, inverse, n.axes) for n in _broadcast(r.of(x), np.shape(node.value))]
 
 
-def _unless_masked(r: Reading, node: Node, dx: Any, dz: Any, slope: Any) -> Networks:
+def _unless_masked(r: IndexReading, node: Node, dx: Any, dz: Any, slope: Any) -> Networks:
     """dx, where it is not masked out."""
     values = [x.value if type(x) is Node else x for x in (dz, slope)]
     if np.all(np.isfinite(values[1])):
@@ -73,7 +73,7 @@ def _unless_masked(r: Reading, node: Node, dx: Any, dz: Any, slope: Any) -> Netw
     return [r.times(n, mask, n.axes) for n in _broadcast(r.of(dx), np.shape(node.value))]
 
 
-def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Networks:
+def _where(r: IndexReading, node: Node, condition: Any, x: Any, y: Any) -> Networks:
     mask, found = r.constant(condition), Networks()
     for operand, chosen in ((x, mask), (y, 1 - mask)):
         if r.depends(operand):
@@ -83,7 +83,7 @@ def _where(r: Reading, node: Node, condition: Any, x: Any, y: Any) -> Networks:
     return found
 
 
-def _summed(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Networks:
+def _summed(r: IndexReading, node: Node, x: Any, axis: Any, keepdims: bool) -> Networks:
     found = []
     for n in r.of(x):
         over = {a % len(n.axes) for a in (axis if isinstance(axis, tuple) else (axis,))} if n.axes else set()
@@ -93,26 +93,26 @@ def _summed(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Networ
     return found
 
 
-def _without(r: Reading, n: Network, gone: Sequence[Label]) -> Network:
+def _without(r: IndexReading, n: TensorNetwork, gone: Sequence[Label]) -> TensorNetwork:
     """A network that is summed over labels; its number is multiplied by the sizes of those that it does not have."""
     there = {*n.rows, *r.labels(), *(label for _, labels in n.factors for label in leaves(labels))}
     return replace(n, number=n.number * math.prod(x.size for x in set(leaves(gone)) if x not in there))
 
 
-def _mean(r: Reading, node: Node, x: Any, axis: Any, keepdims: bool) -> Networks:
+def _mean(r: IndexReading, node: Node, x: Any, axis: Any, keepdims: bool) -> Networks:
     count = np.size(x.value) // max(np.size(node.value), 1)
     return _scaled(_summed(r, node, x, axis, keepdims), 1 / max(count, 1))
 
 
-def _repeated(r: Reading, node: Node, x: Any, shape: tuple[int, ...]) -> Networks:
+def _repeated(r: IndexReading, node: Node, x: Any, shape: tuple[int, ...]) -> Networks:
     return _broadcast(r.of(x), np.shape(node.value))
 
 
-def _reshaped(r: Reading, node: Node, x: Any, shape: tuple[int, ...]) -> Networks:
+def _reshaped(r: IndexReading, node: Node, x: Any, shape: tuple[int, ...]) -> Networks:
     return [n.with_axes(_in_shape(n, np.shape(node.value))) for n in r.of(x)]
 
 
-def _in_shape(n: Network, shape: Sequence[int]) -> tuple[Labels, ...]:
+def _in_shape(n: TensorNetwork, shape: Sequence[int]) -> tuple[Labels, ...]:
     """The rows of a network as the axes of another shape; labels are split where that is needed."""
     left = list(reversed(n.rows))
     axes = []
@@ -134,11 +134,11 @@ def _in_shape(n: Network, shape: Sequence[int]) -> tuple[Labels, ...]:
     return tuple(axes)
 
 
-def _transposed(r: Reading, node: Node, x: Any, axes: tuple[int, ...]) -> Networks:
+def _transposed(r: IndexReading, node: Node, x: Any, axes: tuple[int, ...]) -> Networks:
     return [n.with_axes(tuple(n.axes[a] for a in axes)) for n in r.of(x)]
 
 
-def _matmul(r: Reading, node: Node, x: Any, y: Any) -> Networks:
+def _matmul(r: IndexReading, node: Node, x: Any, y: Any) -> Networks:
     v, c = r.split(x, y)
     array, found = r.constant(c), []
     for n in r.of(v):
@@ -167,7 +167,7 @@ def _leading(own: Sequence[Labels], shape: Sequence[int]) -> list[Labels]:
     return [axis or _new(n) for axis, n in zip(mine, sizes, strict=True)]
 
 
-def _outer(r: Reading, node: Node, x: Any, y: Any) -> Networks:
+def _outer(r: IndexReading, node: Node, x: Any, y: Any) -> Networks:
     v, c = r.split(x, y)
     array, found = r.constant(c), []
     for n in r.of(v):
@@ -178,7 +178,7 @@ def _outer(r: Reading, node: Node, x: Any, y: Any) -> Networks:
     return found
 
 
-def _einsum(r: Reading, node: Node, *xs: Any, subscripts: str) -> Networks | None:
+def _einsum(r: IndexReading, node: Node, *xs: Any, subscripts: str) -> Networks | None:
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
     mine = [i for i, x in enumerate(xs) if r.depends(x)]
@@ -203,7 +203,7 @@ def _einsum(r: Reading, node: Node, *xs: Any, subscripts: str) -> Networks | Non
     return found
 
 
-def _getitem(r: Reading, node: Node, x: Any, *indices: Any, key: Any) -> Networks | None:
+def _getitem(r: IndexReading, node: Node, x: Any, *indices: Any, key: Any) -> Networks | None:
     """Entries that are read: each part of the key is a product with one-hot rows."""
     key = key_of(node)
     if not _is_read(key):
@@ -238,7 +238,7 @@ def _getitem(r: Reading, node: Node, x: Any, *indices: Any, key: Any) -> Network
     return found
 
 
-def _add_at(r: Reading, node: Node, v: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Networks | None:
+def _add_at(r: IndexReading, node: Node, v: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Networks | None:
     """The transpose of `_getitem`."""
     key = key_of(node)
     if not _is_read(key) or np.shape(node.value) != shape:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.structured.networks import Factor, Label, Labels, Network, contracted, reached, renamed
+from chainrule.structured.networks import Factor, Label, Labels, TensorNetwork, contracted, reached, renamed
 
 __all__ = ["LowRank", "as_columns", "least_squares", "low_rank", "solved"]
 
@@ -147,7 +147,7 @@ def _by_eigenvectors(h: Any, b: np.ndarray) -> np.ndarray | None:
 class Cut:
     """A network as a product L R of two: R maps the columns to the labels of the cut, and L these to the rows."""
 
-    term: Network
+    term: TensorNetwork
     labels: Labels
     left: tuple[Factor, ...]
     right: tuple[Factor, ...]
@@ -161,7 +161,7 @@ class Cut:
 class LowRank:
     """Terms that are diagonal, and terms that are cut."""
 
-    diagonal: tuple[Network, ...]
+    diagonal: tuple[TensorNetwork, ...]
     cuts: tuple[Cut, ...]
 
     @property
@@ -242,7 +242,7 @@ def low_rank(h: Any) -> LowRank | None:
     return LowRank(diagonal, tuple(cut for cut in cuts if cut is not None))
 
 
-def _cheapest_cut(h: Any, term: Network) -> Cut | None:
+def _cheapest_cut(h: Any, term: TensorNetwork) -> Cut | None:
     """The labels of least size whose removal separates the rows from the columns."""
     fixed = {h.columns[p] for p in h.batch}
     rows = {term.rows[p] for p in h.inner}

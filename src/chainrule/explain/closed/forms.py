@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.array import Array, node_of
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.index_rules import simpler
-from chainrule.explain.closed.kronecker import Matrix, as_kronecker
+from chainrule.explain.closed.kronecker import KroneckerFactor, as_kronecker
 from chainrule.explain.closed.matrices import Writing
 from chainrule.explain.closed.named import Definition, folded
 from chainrule.explain.closed.parts import Part
@@ -247,7 +247,7 @@ class ClosedForms:
         return self.symbols[x] if type(x) is Node and x in self.symbols else self.constants(x)
 
 
-def _product(writing: Writing, a: Matrix, b: Matrix) -> tuple[Any, Formula]:
+def _product(writing: Writing, a: KroneckerFactor, b: KroneckerFactor) -> tuple[Any, Formula]:
     """A ⊗ B as a term of a sum, with its sign; a number is written once, I ⊗ I as I."""
     (c, a), (d, b) = a.without_number(), b.without_number()
     made = kron(writing.matrix(*a), writing.matrix(*b))

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from chainrule.explain.closed.atoms import Atoms
 from chainrule.explain.closed.terms import ONE, Expr, Factors, Index, Term, without
 
-__all__ = ["Matrix", "as_kronecker"]
+__all__ = ["KroneckerFactor", "as_kronecker"]
 
 
-class Matrix(NamedTuple):
+class KroneckerFactor(NamedTuple):
     """diag(u) + A, as the values u and A."""
 
     diagonal: Expr
@@ -20,13 +20,13 @@ class Matrix(NamedTuple):
     def is_identity(self) -> bool:
         return not self.rest.terms and [t.factors for t in self.diagonal.terms] == [{}]
 
-    def without_number(self) -> tuple[Any, Matrix]:
+    def without_number(self) -> tuple[Any, KroneckerFactor]:
         """The number of a matrix of one term, and the matrix without it."""
         terms = (*self.diagonal.terms, *self.rest.terms)
         if len(terms) != 1:
             return 1, self
         number = terms[0].number
-        return number, Matrix(*(Expr(tuple(t.times(1 / t.number) for t in x.terms), x.axes) for x in self))
+        return number, KroneckerFactor(*(Expr(tuple(t.times(1 / t.number) for t in x.terms), x.axes) for x in self))
 
 
 class _Side(NamedTuple):
@@ -36,7 +36,7 @@ class _Side(NamedTuple):
     is_diagonal: bool
 
 
-def as_kronecker(atoms: Atoms, x: Expr, seed: Any) -> list[tuple[Matrix, Matrix]] | None:
+def as_kronecker(atoms: Atoms, x: Expr, seed: Any) -> list[tuple[KroneckerFactor, KroneckerFactor]] | None:
     """The matrices A and B of a sum of A ⊗ B, for a value that is linear in the matrix `seed`; None if it is none.
 
     Terms that have one side in common are put together.
@@ -94,6 +94,6 @@ def _sides(term: Term, seed: Any, axes: tuple[Index, Index], others: tuple[Index
     return None if left else (sides[0], sides[1])
 
 
-def _matrix(atoms: Atoms, sides: list[_Side], axes: tuple[Index, Index]) -> Matrix:
+def _matrix(atoms: Atoms, sides: list[_Side], axes: tuple[Index, Index]) -> KroneckerFactor:
     diagonal = atoms.collected([s.term for s in sides if s.is_diagonal], axes[:1])
-    return Matrix(diagonal, atoms.collected([s.term for s in sides if not s.is_diagonal], axes))
+    return KroneckerFactor(diagonal, atoms.collected([s.term for s in sides if not s.is_diagonal], axes))
