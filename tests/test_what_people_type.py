@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import GradientError
+from chainrule.errors import BlockError, GradientError
 
 RNG = np.random.default_rng(5)
 W, X, Y = RNG.normal(size=3), RNG.normal(size=(4, 3)), RNG.normal(size=4)
@@ -265,6 +265,11 @@ def test_further_attributes_of_tensors(name, told):
         ("einsum", "np.einsum"),
         ("gammaln", "scipy.special.gammaln"),
         ("tree_map", "jax.tree.map"),
+        ("multigrad", "cr.grad"),
+        ("flatten_util", "cr.ravel"),
+        ("functional_call", "cr.from_torch"),
+        ("set_default_dtype", "nothing"),
+        ("linear_transpose", "cr.vjp"),
     ],
 )
 def test_further_names_of_packages(name, told):
@@ -287,11 +292,29 @@ def test_further_names_of_packages(name, told):
         (lambda: cr.vmap(loss, in_dims=0), "vmap has no argument in_dims=; write in_axes="),
         (lambda: cr.checkpoint(loss, use_reentrant=False), "checkpoint has no argument use_reentrant=; it is not"),
         (lambda: cr.block(loss, nondiff_argnums=(1,)), "block has no argument nondiff_argnums=; give such arguments"),
+        (lambda: cr.adam(lr=0.1), "adam has no argument lr=; write learning_rate="),
+        (lambda: cr.compile(loss, backend="inductor"), 'compile has no argument backend=; write engine="jax"'),
+        (lambda: cr.jacobian(loss, vectorize=True), "jacobian has no argument vectorize=; it is not needed"),
+        (
+            lambda: cr.variable(2.0).backward(retain_graph=True),
+            "backward has no argument retain_graph=; it is not needed",
+        ),
+        (lambda: cr.softmax(W, dim=0), "does not cover the argument dim= .*; write axis="),
     ],
 )
 def test_keywords_of_other_libraries_say_what_to_write(call, told):
-    with pytest.raises(GradientError, match=told):
+    with pytest.raises((GradientError, BlockError), match=told):
         call()
+
+
+def test_the_axis_of_a_reduction_is_called_axis():
+    with pytest.raises(TypeError, match="has no argument dim=; write axis="):
+        cr.grad(lambda x: x.sum(dim=0).sum())(W)
+
+
+def test_a_view_of_another_shape_is_a_reshape():
+    with pytest.raises(TypeError, match=r"write x.reshape\(shape\)"):
+        cr.grad(lambda x: x.view(2, -1).sum())(W)
 
 
 def test_other_keywords_are_pythons_error():

@@ -28,11 +28,12 @@ from chainrule.libraries import (
     is_complex_dtype,
     is_foreign,
     is_inexact,
+    is_traced,
     namespace_of,
     numpy_dtype,
 )
 from chainrule.namespace import RECORDING
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 from chainrule.step import NOT_THERE, not_covered, record
 
 __all__ = ["BEING_RECORDED", "OF_VARIABLE", "Path", "backpropagate", "find_path", "numpy_number", "pulled"]
@@ -301,14 +302,21 @@ def _unknown_after_overflow(
     Then a number has overflowed. Its derivative is huge or infinite, that of log is 0, and their product is unknown:
     it may be any number (1 for log(1 + exp(x))). Where dz is 0 the entry does not matter, and its gradient stays 0.
     Only values differ, not the recorded steps: these may not depend on values. Compiled code has only the steps; it
-    stops and runs uncompiled if a node marked `must_be_finite` is infinite.
+    stops and runs uncompiled if a node marked `must_be_finite` is infinite. Values that JAX traces are not known, so
+    there it is a step: the body of a loop of JAX's has only steps.
     """
-    plain = namespace_of((node.value,))
-    infinite = plain.isinf(node.value)
+    is_step = is_traced(node.value) and any(type(dx) is Array for dx in grads)
+    plain = RECORDING if is_step else namespace_of((node.value,))
+
+    def of(x: Any) -> Any:
+        return Array(x) if is_step and type(x) is Node else value_of_operand(x)
+
+    infinite = plain.isinf(of(node))
     if type(infinite) in NUMPY and not count_nonzero(infinite):
         return grads
-    finite = ((own := namespace_of((i.value,))).all(own.isfinite(i.value)) for i in inputs if is_inexact(i.value))
-    if not is_foreign(infinite):
+    spaces = ((plain if is_step else namespace_of((i.value,)), of(i)) for i in inputs if is_inexact(i.value))
+    finite = (own.all(own.isfinite(x)) for own, x in spaces)
+    if not is_step and not is_foreign(infinite):
         if not all(finite):
             return grads
     else:  # its values may be unknown yet, as under jax.jit
@@ -317,21 +325,26 @@ def _unknown_after_overflow(
     unknown = []
     for operand, dx in zip(node.inputs, grads, strict=False):
         if dx is not None and is_inexact(operand.value):
-            lost = infinite & (form_of(dz) != 0)
-            if isinstance(node.block, Elementwise):
-                lost = lost & plain.isinf(operand.value)
-                if lost.shape != dx.shape:
-                    lost = plain.astype(lost, dtype_of(node.value))
-                    lost = sum_to(plain, lost, operand.value.shape, node.value.shape) > 0
-            else:
-                lost = _along_operand(plain, lost, node, operand)
-            lost = lost & (form_of(dx) == 0)
-            if type(dx) is Array:
+            lost = infinite & ((dz if is_step else form_of(dz)) != 0)
+            lost = _lost(plain, lost, node, operand, of(operand), dx.shape) & ((dx if is_step else form_of(dx)) == 0)
+            if is_step:
+                dx = RECORDING.where(lost, math.nan, dx)
+            elif type(dx) is Array:
                 node_of(dx).value = plain.where(lost, math.nan, node_of(dx).value)[()]
             else:
                 dx = xp.where(lost, math.nan, dx)
         unknown.append(dx)
     return unknown
+
+
+def _lost(plain: Any, lost: Any, node: Node, operand: Node, x: Any, shape: tuple[int, ...]) -> Any:
+    """Which entries of an operand's gradient, of this shape, belong to the lost ones among the results."""
+    if not isinstance(node.block, Elementwise):
+        return _along_operand(plain, lost, node, operand)
+    lost = lost & plain.isinf(x)
+    if lost.shape == shape:
+        return lost
+    return sum_to(plain, plain.astype(lost, dtype_of(node.value)), operand.value.shape, node.value.shape) > 0
 
 
 def _is_flat(node: Node) -> bool:

@@ -89,7 +89,9 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(f)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, rebuild = flatten((args, kwargs))
-        if not any(type(leaf) is Array for leaf in leaves) or isinstance(WATCHER.get(), Rolls):
+        watcher = WATCHER.get()
+        decides = isinstance(watcher, Rolls) and watcher.decides_memory
+        if decides or not any(type(leaf) is Array for leaf in leaves):
             return f(*args, **kwargs)  # the compiler decides which values are stored when it has the whole program
         places = [i for i, leaf in enumerate(leaves) if type(leaf) is Array or isinstance(leaf, np.ndarray)]
 

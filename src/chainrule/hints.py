@@ -13,7 +13,7 @@ from chainrule.errors import GradientError
 from chainrule.forks import imported
 from chainrule.node import at_line
 
-__all__ = ["attribute_hint", "name_hint", "spelled"]
+__all__ = ["attribute_hint", "keyword_hint", "name_hint", "spelled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,12 +137,13 @@ _NOTHING_RECORDED = "cr.stop_gradient(x); nothing is recorded outside of cr.grad
 _PYTHON = "Python's own loops and branches; cr.scan(f, carry, xs) is a loop as one block"
 
 _NAMES = {
-    **dict.fromkeys(("no_grad", "inference_mode", "enable_grad", "set_grad_enabled"), _NOTHING_RECORDED),
+    **dict.fromkeys(("no_grad", "inference_mode", "enable_grad"), _NOTHING_RECORDED),
+    **dict.fromkeys(("set_grad_enabled", "is_grad_enabled"), _NOTHING_RECORDED),
     **dict.fromkeys(("jit", "njit", "jit_compile", "script", "trace"), "cr.compile(f)"),
     **dict.fromkeys(("tensor", "Tensor", "Parameter"), "np.array, or cr.variable(x) for x.grad"),
     **dict.fromkeys(("Variable", "Value", "GradientTape", "requires_grad"), "cr.variable(x)"),
     **dict.fromkeys(("value_and_gradient", "grad_and_value"), "cr.value_and_grad(f)"),
-    **dict.fromkeys(("gradient", "multigrad_dict", "autograd", "make_grad"), _GRAD),
+    **dict.fromkeys(("gradient", "multigrad", "multigrad_dict", "autograd", "make_grad"), _GRAD),
     **dict.fromkeys(("grad_and_aux", "grad_has_aux"), "cr.grad(f, has_aux=True)"),
     **dict.fromkeys(("make_vjp", "vector_jacobian_product", "tensor_jacobian_product"), "cr.vjp(f, x)"),
     **dict.fromkeys(
@@ -157,7 +158,7 @@ _NAMES = {
     **dict.fromkeys(("remat", "checkpoint_sequential"), "cr.checkpoint(f)"),
     **dict.fromkeys(("custom_root", "implicit_diff", "custom_linear_solve"), "cr.implicit(solve, residual)"),
     **dict.fromkeys(("pure_callback", "py_function", "numerical_jacobian"), "cr.opaque(f)"),
-    **dict.fromkeys(("flatten", "ravel_pytree", "parameters_to_vector"), "cr.ravel(tree)"),
+    **dict.fromkeys(("flatten", "flatten_util", "ravel_pytree", "parameters_to_vector"), "cr.ravel(tree)"),
     **dict.fromkeys(("tree", "tree_map", "tree_util", "tree_flatten"), "optree.tree_map(f, tree), or jax.tree.map"),
     **dict.fromkeys(("random", "manual_seed", "seed", "PRNGKey"), "rng = np.random.default_rng(seed)"),
     **dict.fromkeys(("optim", "SGD", "momentum"), "cr.sgd(rate, momentum=0.9), cr.adam(rate) or cr.adamw(rate)"),
@@ -165,6 +166,11 @@ _NAMES = {
     **dict.fromkeys(("nn", "functional", "func"), "cr.linear, cr.conv2d, cr.relu: the names of torch.nn.functional"),
     **dict.fromkeys(("Module", "Linear", "Sequential", "MLP", "mlp"), "a dataclass of arrays, and functions of it"),
     **dict.fromkeys(("primitive", "Function", "custom_gradient", "defvjp"), _OWN_RULE + "f.defvjp(fwd, bwd)"),
+    **dict.fromkeys(("functional_call", "stack_module_state", "functionalize"), "cr.from_torch(f) for PyTorch's code"),
+    **dict.fromkeys(("enable_x64", "set_default_dtype"), "nothing: arrays keep their dtype"),
+    **dict.fromkeys(("config", "devices"), "nothing: arrays say in what precision and where they are computed with"),
+    "make_ggnvp": "(_, t), pull = cr.jvp(f, (x,), (v,)), cr.vjp(f, x)[1]; pull(t)",
+    "linear_transpose": "cr.vjp(f, x)[1]",
     "custom_vjp": "@cr.block, with f.defvjp(fwd, bwd) or with @f.backward",
     "custom_jvp": "@cr.block, with @f.defjvp",
     "defjvp": "@cr.block, with @f.defjvp",
@@ -185,7 +191,6 @@ _NAMES = {
     "device_get": "x.value",
     "block_until_ready": "nothing: results are ready",
     "eval_shape": "f(x).shape",
-    "enable_x64": "nothing: arrays keep their dtype",
 }
 """What to write instead of a name that other packages have."""
 
@@ -195,6 +200,12 @@ KEYWORDS = {
     "allow_int": f"it {_NOT_NEEDED}: integers among the leaves of an argument are passed through",
     "holomorphic": f"it {_NOT_NEEDED}: complex arguments follow PyTorch's convention; cr.jacobian has f′(z)",
     **dict.fromkeys(("compile", "jit"), "write cr.compile(…) of the result"),
+    **dict.fromkeys(("dim", "dims"), "write axis="),
+    "keepdim": "write keepdims=",
+    **dict.fromkeys(("lr", "step_size", "rate"), "write learning_rate="),
+    **dict.fromkeys(("backend", "mode", "device"), 'write engine="jax" for XLA; leave it out for machine code of LLVM'),
+    **dict.fromkeys(("vectorize", "strategy"), f"it {_NOT_NEEDED}: all rows are pulled at once"),
+    "reduce_axes": f"it {_NOT_NEEDED}: give arrays with shardings to cr.compile",
     "in_dims": "write in_axes=",
     "out_dims": "write out_axes=",
     **dict.fromkeys(("axis_size", "chunk_size", "randomness"), f"it {_NOT_NEEDED}: samples are computed one by one"),
@@ -212,6 +223,11 @@ KEYWORDS = {
 }
 KEYWORDS["static_argnames"] = KEYWORDS["static_argnums"]
 """What to write instead of a keyword that the functions of other libraries take."""
+
+
+def keyword_hint(name: str) -> str:
+    """What to write instead of a keyword of another library, as the end of a sentence; empty if not known."""
+    return f"; {KEYWORDS[name]}" if name in KEYWORDS else ""
 
 
 def spelled(function: Callable[P, R]) -> Callable[P, R]:

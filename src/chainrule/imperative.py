@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.array import WATCHER, Array, node_of
 from chainrule.backward import OF_VARIABLE, backpropagate, find_path
 from chainrule.errors import GradientError
+from chainrule.hints import spelled
 from chainrule.inputs import input_node
 from chainrule.libraries import namespace_of
 from chainrule.node import Node, at_line
@@ -38,6 +39,7 @@ def variable(value: Any, name: str | None = None) -> Array:
     return Array(node)
 
 
+@spelled
 def backward(self: Array, gradient: Any = None) -> None:
     """Backpropagate from this array: sets `.grad` of this array and of all values that it was computed from.
 

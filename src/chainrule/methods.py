@@ -142,6 +142,8 @@ class Methods:
         """As ndarray.view without a change of the dtype."""
         if isinstance(dtype, _CLASS) and issubclass(dtype, np.ndarray):  # as NumPy reads it
             dtype, type = None, dtype
+        if isinstance(dtype, int | tuple):  # a shape, as PyTorch's method takes it
+            raise TypeError("x.view takes a dtype; write x.reshape(shape)" + at_line())
         if type not in (None, np.ndarray) or (dtype is not None and np.dtype(dtype) != self.dtype):
             raise RecordingError(_no_view(self.dtype, dtype, type) + at_line())
         return self._call(np.reshape, self, self.shape)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.hints import spelled
 from chainrule.trees import Tree
 
 __all__ = ["Optimizer", "adam", "adamw", "clip_by_global_norm", "sgd"]
@@ -62,6 +63,7 @@ def _rate(learning_rate: Rate, t: Any) -> Any:
     return learning_rate(t - 1) if callable(learning_rate) else learning_rate
 
 
+@spelled
 def sgd(learning_rate: Rate, momentum: float = 0.0, nesterov: bool = False) -> Optimizer:
     """Gradient descent: p ← p − η b, where b ← momentum · b + g.
 
@@ -90,6 +92,7 @@ def sgd(learning_rate: Rate, momentum: float = 0.0, nesterov: bool = False) -> O
     return _optimizer(["b"] if momentum else [], moved)
 
 
+@spelled
 def adam(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
     """Adam: p ← p − η m̂ / (√v̂ + eps), with running means m of g and v of g², each divided by 1 − bᵗ.
 
@@ -118,6 +121,7 @@ def adam(learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: fl
     return adamw(learning_rate, b1, b2, eps, weight_decay=0.0)
 
 
+@spelled
 def adamw(
     learning_rate: Rate = 1e-3, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-2
 ) -> Optimizer:

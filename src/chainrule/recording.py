@@ -40,6 +40,9 @@ def computed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
 class Rolls:
     """A watcher (see `WATCHER`) that replaces repeated steps by loops, before later steps are recorded on them."""
 
+    decides_memory = True
+    """Whether it also decides which values are stored for the backward pass, so that checkpoints are not needed."""
+
     def rolled(self, inputs: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
         """The outputs, computed by loops."""
         raise NotImplementedError

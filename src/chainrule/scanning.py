@@ -37,24 +37,28 @@ from chainrule.trees import flatten
 __all__ = ["scan"]
 
 
-@unlisted_block(notation=lambda *xs, body, length: call("scan", *xs))
-def scanned(xp: Any, *operands: Any, body: Any = None, length: int = 0) -> Any:
-    """The states after each step of a loop, the results of its steps, and its sums, packed into one array."""
+@unlisted_block(notation=lambda *xs, body, length, backwards: call("scan", *xs))
+def scanned(xp: Any, *operands: Any, body: Any = None, length: int = 0, backwards: bool = False) -> Any:
+    """The states after each step of a loop, the results of its steps, and its sums, packed into one array.
+
+    If backwards, the loop goes from the last entry to the first. Step t is that of entry t all the same.
+    """
     given = body.taken_apart(operands)
     if any(map(is_traced, operands)):
-        return body.packing(length).packed(xp, _in_a_loop_of_jax(body, given, length))
+        return body.packing(length).packed(xp, _in_a_loop_of_jax(body, given, length, backwards))
     state: Sequence[Any] = given.state
     along: list[list[Any]] = []
     sums: Sequence[Any] = []
-    for t in range(length):
+    for t in reversed(range(length)) if backwards else range(length):
         out = body.step(xp, Inputs(state, [x[t] for x in given.entries], given.outside))
         state = out.state
+        sums = [a + b for a, b in zip(sums, out.sums, strict=True)] if along else out.sums
         along.append([*out.state, *out.results])
-        sums = [a + b for a, b in zip(sums, out.sums, strict=True)] if t else out.sums
+    along = along[::-1] if backwards else along
     return body.packing(length).packed(xp, [*(xp.stack(column) for column in zip(*along, strict=True)), *sums])
 
 
-def _in_a_loop_of_jax(body: Body, given: Inputs, length: int) -> list[Any]:
+def _in_a_loop_of_jax(body: Body, given: Inputs, length: int, backwards: bool) -> list[Any]:
     """What `scanned` packs, as one loop (`jax.lax.scan`) of the program that JAX traces."""
     jax = imported("jax")
 
@@ -74,15 +78,19 @@ def _in_a_loop_of_jax(body: Body, given: Inputs, length: int) -> list[Any]:
 
     zeros = [jax.numpy.zeros(form.shape, form.dtype) for form in map(form_of_operand, body.outputs.sums)]
     start = in_dtype(body.outputs.state, given.state), zeros
-    (_, sums), along = jax.lax.scan(one, start, list(map(jax.numpy.asarray, given.entries)), length=length)
+    entries = list(map(jax.numpy.asarray, given.entries))
+    (_, sums), along = jax.lax.scan(one, start, entries, length=length, reverse=backwards)
     return [*along, *sums]
 
 
 @scanned.backward
-def scanned_backward(xp: Any, dz: Any, z: Any, *operands: Any, body: Any = None, length: int = 0) -> Any:
+def scanned_backward(
+    xp: Any, dz: Any, z: Any, *operands: Any, body: Any = None, length: int = 0, backwards: bool = False
+) -> Any:
     if dz.ndim > z.ndim:  # one loop for each cotangent
         rows = xp.reshape(dz, (-1, *z.shape))
-        many = [scanned_backward(xp, row, z, *operands, body=body, length=length) for row in rows]
+        loop = {"body": body, "length": length, "backwards": backwards}
+        many = [scanned_backward(xp, row, z, *operands, **loop) for row in rows]
         lead = tuple(dz.shape[: dz.ndim - z.ndim])
         return [
             None if parts[0] is None else xp.reshape(xp.stack(parts), lead + np.shape(x))
@@ -92,15 +100,17 @@ def scanned_backward(xp: Any, dz: Any, z: Any, *operands: Any, body: Any = None,
     after = body.unpacked(xp, z, length).state
     cotangents = Outputs(*map(chosen_of, body.unpacked(xp, dz, length), body.outputs))
     before = [
-        xp.concatenate([xp.reshape(first, (1, *first.shape)), states[:-1]])
-        for first, states in zip(map(_with_shape, given.state), after, strict=True)
+        xp.concatenate([states[1:], first] if backwards else [first, states[:-1]])
+        for first, states in zip(
+            (xp.reshape(x, (1, *x.shape)) for x in map(_with_shape, given.state)), after, strict=True
+        )
     ]
-    entries = [x[::-1] for x in [*before, *given.entries, *cotangents.state, *cotangents.results]]
+    entries = [*before, *given.entries, *cotangents.state, *cotangents.results]
     start = [np.zeros_like(form_of_operand(out))[()] for out in differentiable(body.outputs.state)]
-    back = body.backward
-    packed = scanned(*start, *entries, *given.outside, *cotangents.sums, body=back, length=length)
-    made = back.unpacked(xp, packed, length)
-    grads = iter([*(x[-1] for x in made.state), *(x[::-1] for x in made.results), *made.sums])
+    back, end = body.backward, -1 if backwards else 0
+    loop = {"body": back, "length": length, "backwards": not backwards}
+    made = back.unpacked(xp, scanned(*start, *entries, *given.outside, *cotangents.sums, **loop), length)
+    grads = iter([*(x[end] for x in made.state), *made.results, *made.sums])
     return [next(grads) if is_inexact(value_of_operand(node)) else None for part in body.inputs for node in part]
 
 

@@ -37,8 +37,10 @@ from chainrule.views import is_entry, view_of
 from chainrule.warnings_of_numpy import SETTINGS
 
 __all__ = [
+    "FORMS",
     "NOT_THERE",
     "BlockLike",
+    "FormsLike",
     "can_change",
     "explained",
     "foreign_result",
@@ -50,6 +52,20 @@ __all__ = [
     "record",
     "record_write",
 ]
+
+
+class FormsLike(Protocol):
+    """What recording needs to know results by shape and dtype only; see `compile/forms.py`."""
+
+    def of(self, block: Any, xp: Any, values: Sequence[Any], params: dict[str, Any]) -> Any:
+        """An array of the shape and dtype that the block's forward rule returns."""
+
+    def by_inside(self, made: Node) -> Any:
+        """The same for a rule that has recorded its result."""
+
+
+FORMS: ContextVar[FormsLike | None] = ContextVar("FORMS", default=None)
+"""Set while only the shapes and dtypes of a recording matter."""
 
 
 class BlockLike(Protocol):
@@ -97,7 +113,7 @@ def record(
         is_numpys = xp is None and _is_numpys_beside(known, values)
         block, value = _in_numpy(block, values, params) if is_numpys else (block, known)
     elif xp is None:
-        block, value = _in_their_library(block, values, params)
+        block, value = _in_their_library(block, inputs, values, params)
     else:
         try:
             value = block.forward(xp, *values, **params) if run is None else run(*values)
@@ -231,25 +247,30 @@ def _in_one_library(inputs: list[Any], values: list[Any]) -> tuple[list[Any], li
 def foreign_result(block: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """The result of a block for plain operands, of which some are arrays of another library than NumPy."""
     _, values = _in_one_library(list(operands), list(operands))
-    return _in_their_library(block, values, params)[1]
+    return _in_their_library(block, values, values, params)[1]
 
 
-def _in_their_library(block: Any, values: list[Any], params: dict[str, Any]) -> tuple[Any, Any]:
+def _in_their_library(block: Any, inputs: list[Any], values: list[Any], params: dict[str, Any]) -> tuple[Any, Any]:
     """The recorded block and its result for arrays of another library. NumPy computes what that library cannot."""
     xp = namespace_of(values)
     try:
-        value = block.forward(xp, *values, **params)
+        value = _forward(block, xp, values, params)
     except ChainruleError:
         raise
     except Exception as error:
         if isinstance(error, NOT_THERE) and not is_numpy(xp):
-            value = _by_its_inside(block, values, params) if any(map(is_traced, values)) else None
+            value = _by_its_inside(block, inputs, values, params) if any(map(is_traced, values)) else None
             return _in_numpy(block, values, params, error) if value is None else (block, value)
         raise explained(error, f"block {block.name}", values) from error
     return _in_numpy(block, values, params) if _is_numpys_beside(value, values) else (block, value)
 
 
-def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any:
+def _forward(block: Any, xp: Any, values: Sequence[Any], params: dict[str, Any]) -> Any:
+    forms = FORMS.get()
+    return block.forward(xp, *values, **params) if forms is None else forms.of(block, xp, values, params)
+
+
+def _by_its_inside(block: Any, inputs: list[Any], values: list[Any], params: dict[str, Any]) -> Any:
     """The result of a rule that reads values, for traced arrays (JAX); None if the rule needs more than shapes.
 
     The rule runs on recorded arrays. What it reads is then answered by the watcher, with a guard checked on each run.
@@ -257,7 +278,10 @@ def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any
     outer = _LOOKED_INTO.get()
     if WATCHER.get() is None or not block.pure or block in outer:  # not again within the rule of the same block
         return None
-    operands = [Array(Node(None, (), NO_PARAMS, x)) if is_foreign(x) else x for x in values]
+    operands = [
+        Array(node if type(node) is Node else Node(None, (), NO_PARAMS, x)) if is_foreign(x) else x
+        for node, x in zip(inputs, values, strict=True)
+    ]
     token = _LOOKED_INTO.set((*outer, block))
     try:
         with asking_others():
@@ -266,7 +290,10 @@ def _by_its_inside(block: Any, values: list[Any], params: dict[str, Any]) -> Any
         return None
     finally:
         _LOOKED_INTO.reset(token)
-    return made._node.value if type(made) is Array else None
+    if type(made) is not Array:
+        return None
+    forms = FORMS.get()
+    return made._node.value if forms is None else forms.by_inside(made._node)
 
 
 _LOOKED_INTO: ContextVar[tuple[Any, ...]] = ContextVar("LOOKED_INTO", default=())
@@ -283,7 +310,7 @@ def _in_numpy(block: Any, values: list[Any], params: dict[str, Any], error: Exce
     made = block_in_numpy(block)
     try:
         with asking_others():
-            value = made.forward(None, *values, **params)
+            value = _forward(made, None, values, params)
     except NoAnswer as none:
         if isinstance(none.error, Unreachable):
             lacks = "its result is NumPy's" if error is None else str(error)

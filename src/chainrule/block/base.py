@@ -15,6 +15,7 @@ from chainrule.block.dependence import Dependence, everything
 from chainrule.domains import Example
 from chainrule.errors import BlockError, GradientError, RecordingError
 from chainrule.escape import printable
+from chainrule.hints import keyword_hint
 from chainrule.libraries import PLAIN, is_foreign, namespace_of
 from chainrule.node import at_line
 from chainrule.step import foreign_result, record, record_write
@@ -250,7 +251,7 @@ class Block:
         if unknown and not self.open:
             raise BlockError(
                 f"block {self.name} does not cover the argument {', '.join(f'{n}=' for n in unknown)}"
-                f" (it knows {', '.join(self._names)})" + at_line()
+                f" (it knows {', '.join(self._names)}){keyword_hint(unknown[0])}" + at_line()
             )
         params.update(kwargs)
         return operands, params

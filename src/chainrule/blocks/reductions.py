@@ -15,6 +15,7 @@ from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call, total
+from chainrule.hints import keyword_hint
 from chainrule.libraries import is_complex, is_numpy
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
@@ -261,6 +262,8 @@ def _numpy_reduction(function, made):
             return record(made, (a,), {**made.defaults, "axis": axis_from_right(axis, ndim), "keepdims": keepdims})
         if keepdims is not False:  # else it may be among the positional arguments
             others["keepdims"] = keepdims
+        for name in others.keys() - signature.parameters.keys():
+            raise TypeError(f"numpy.{made.name} has no argument {name}={keyword_hint(name)}")
         given = signature.bind(a, axis, *args, **others).arguments
         if given.pop("out", None) is not None:
             raise RecordingError(f"out= of numpy.{made.name} with a recorded array: use the returned array" + at_line())

@@ -36,5 +36,7 @@ def _stored(code: types.CodeType) -> dict[int, str]:
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"):
             found[before] = instruction.argval
+        elif instruction.opname == "STORE_FAST_LOAD_FAST":  # Python 3.13: the two in one, on one line
+            found[before] = instruction.argval[0]
         before = instruction.offset
     return found

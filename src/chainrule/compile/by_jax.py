@@ -10,34 +10,30 @@ from __future__ import annotations
 import functools
 import importlib.util
 import operator
-import os
 import re
-import sys
-import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from chainrule import array, blocks
 from chainrule.argnums import name_of, needs_function, positions_of
-from chainrule.array import Array
+from chainrule.array import WATCHER, Array
 from chainrule.block import Block
 from chainrule.blocks.integers import labels_fit
-from chainrule.blocks.reductions import any_
-from chainrule.bodies import Reads
 from chainrule.compile.calls import SplitCall, call_of
+from chainrule.compile.forms import Replay, replay_of
 from chainrule.compile.methods import CompiledFunction, MethodOfObject, as_method
 from chainrule.compile.placing import Placing
 from chainrule.compile.recorder import RecordedRun, copied, is_constant, run_recorded
 from chainrule.compile.steady import Draws, refusal
+from chainrule.compile.unknown import Assumption, Unknown, line_of, unknown
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.libraries import PYTHON, is_inexact, is_jax, is_traced, jax_in_double_precision
-from chainrule.node import Line, Node, at_line, is_internal, now
+from chainrule.node import Node, now
 from chainrule.trees import flatten
 
 __all__ = ["ByJax"]
@@ -49,12 +45,6 @@ MANY = 8
 """The number of programs that differ only in an integer before a warning, and of paths of a program before an error."""
 LONG = 20_000
 """A function of more steps than this brings a warning: XLA needs time to optimise each of them."""
-
-INSTEAD = (
-    "  for a branch write np.where(condition, a, b), for a bound np.clip(x, low, high), for a loop cr.scan;\n"
-    "  give what decides about the path as a Python integer, a bool or a string: these are compiled in;\n"
-    '  or leave out engine="jax": cr.compile(f) compiles each path, and checks its branches on each run'
-)
 
 
 class ByJax(CompiledFunction[P, R]):
@@ -221,13 +211,13 @@ class _Program:
         self._given = assumed
         draws = Draws(f)
         with draws.watched():
-            self.jitted = jax.jit(self._traced, donate_argnums=tuple(donated))
+            traced, again = self._ways_to_trace(leaves)
+            self.jitted = jax.jit(traced, donate_argnums=tuple(donated))
             once = _content(self.jitted.trace(*leaves).jaxpr)
-        again = _content(jax.make_jaxpr(lambda *tracers: self._traced(*tracers))(*leaves))  # a new one, for JAX knows f
-        if draws.seeded is not None or once != again:
+        if draws.seeded is not None or once != _content(jax.make_jaxpr(again)(*leaves)):
             raise refusal(name_of(f), f, None, draws.happened(), draws.seeded)
         self.assumed = tuple(guard.assumed for guard in self.guards)
-        self._check = jax.jit(lambda *tracers: self._traced(*tracers)[1:]) if donated and self.guards else None
+        self._check = jax.jit(lambda *tracers: traced(*tracers)[1:]) if donated and self.guards else None
 
     def __call__(self, leaves: Sequence[Any]) -> tuple[tuple[bool, ...] | None, list[Any]]:
         """Run it. Returns None if all guards hold, else the answers up to the first wrong one; and the results."""
@@ -248,13 +238,23 @@ class _Program:
         wrong = next(i for i, (a, b) in enumerate(zip(answers, self.assumed, strict=True)) if a != b)
         return answers[: wrong + 1]
 
+    def _ways_to_trace(self, leaves: Sequence[Any]) -> list[Callable[..., Any]]:
+        """Two functions for JAX to trace, each from a run of f of its own; both must lead to the same program."""
+        replays: list[Callable[..., Any]] = []
+        for _ in range(2):
+            replay = replay_of(self._f, leaves, self._rebuild, self._arguments, self._given)
+            if replay is None:  # no loops
+                return [self._traced, lambda *tracers: self._traced(*tracers)]  # JAX does not trace a function twice
+            replays.append(functools.partial(self._replayed, replay))
+        return replays
+
     def _traced(self, *tracers: Any) -> tuple[list[Any], Any, list[Any]]:
         """What JAX traces: the steps of f on its tracers."""
-        name, start, watcher = name_of(self._f), now(), _Unknown(name_of(self._f), self._given)
+        name, start, watcher = name_of(self._f), now(), Unknown(name_of(self._f), self._given)
         try:
             run = run_recorded(self._f, list(tracers), self._rebuild, self._arguments, watcher)
         except imported("jax").errors.JAXTypeError as error:
-            raise RecordingError(_unknown(name, "code that is not made of blocks", _line_of(error))) from error
+            raise RecordingError(unknown(name, "code that is not made of blocks", line_of(error))) from error
         if run.writes:
             raise RecordingError(f"{name} writes into its argument, which XLA cannot change; write into x.copy()")
         if now() - start > LONG:
@@ -264,8 +264,25 @@ class _Program:
                 stacklevel=4,
             )
         values = [out.value if type(out) is Node else copied(out) for out in run.outputs]
+        return self._finished(run, values, watcher.guards, [guard.node.value for guard in watcher.guards])
+
+    def _replayed(self, replay: Replay, *tracers: Any) -> tuple[list[Any], Any, list[Any]]:
+        """What JAX traces instead if f has loops: the steps that are left."""
+        token = WATCHER.set(None)
+        try:
+            of = replay(tracers)
+        finally:
+            WATCHER.reset(token)
+        values = [of.get(out, out.value) if type(out) is Node else copied(out) for out in replay.run.outputs]
+        return self._finished(replay.run, values, replay.guards, [of[guard.node] for guard in replay.guards])
+
+    def _finished(
+        self, run: RecordedRun, values: Sequence[Any], guards: Sequence[Assumption], truths: Sequence[Any]
+    ) -> tuple[list[Any], Any, list[Any]]:
+        """The results of a trace, whether its guards hold, and the answers; what is known of them is kept."""
+        jnp = imported("jax.numpy")
         places = [i for i, x in enumerate(values) if not (is_constant(x) or type(x) in PYTHON)]
-        results = [imported("jax.numpy").asarray(values[i]) for i in places]
+        results = [jnp.asarray(values[i]) for i in places]
         constants = [None if i in places else x for i, x in enumerate(values)]
 
         def rebuilt(results: Sequence[Any]) -> Any:
@@ -276,10 +293,10 @@ class _Program:
 
         self.rebuilt, self.places, self.dtypes = rebuilt, places, [z.dtype for z in results]
         self.short = [step for step in _dtypes_of_steps(run) if step[1] in SHORT]
-        truths = [imported("jax.numpy").reshape(guard.truth, ()) for guard in watcher.guards]
-        self.guards = [guard._replace(truth=None) for guard in watcher.guards]
+        truths = [jnp.reshape(truth, ()) for truth in truths]
+        self.guards = [guard._replace(node=None) for guard in guards]
         holds = [t if guard.assumed else ~t for t, guard in zip(truths, self.guards, strict=True)]
-        return results, functools.reduce(operator.and_, holds, imported("jax.numpy").asarray(True)), truths
+        return results, functools.reduce(operator.and_, holds, jnp.asarray(True)), truths
 
 
 def _nan_unless(holds: Any, results: list[Any]) -> list[Any]:
@@ -302,75 +319,7 @@ def _form(x: Any) -> Any:
     return imported("jax").ShapeDtypeStruct(np.shape(x), x.dtype, sharding=x.sharding if known else None)
 
 
-# Values that are not known -------------------------------------------------------------------------------------------
-
-
-class Assumption(NamedTuple):
-    """What a rule asked of a value while f was traced: each run checks that the answer is the assumed one."""
-
-    truth: Any
-    assumed: bool
-    block: Block
-    line: str
-
-
-class _Unknown(Reads):
-    """Called on each value that is read while f is traced: only constants are known.
-
-    Blocks ask whether there is an exceptional case: a label out of range, a singular matrix, a norm of 0. The answer
-    is no, or for the first questions what `assumed` says.
-    """
-
-    def __init__(self, name: str, assumed: Sequence[bool] = ()):
-        super().__init__(name, 0, None)
-        self.assumed = assumed
-        self.guards: list[Assumption] = []
-
-    def __call__(self, node: Node, how: str) -> Any:
-        if not is_traced(node.value):
-            return None
-        if how != "truth" or not _asked_by_a_block():
-            raise RecordingError(_unknown(self.title, _READS[how], at_line()))
-        number = len(self.guards)
-        answer = self.assumed[number] if number < len(self.assumed) else node.block is not any_
-        self.guards.append(Assumption(node.value, answer, node.block, at_line()))
-        return answer
-
-
-def _asked_by_a_block() -> bool:
-    """Whether a rule of chainrule's own asks for a truth, and not the user's code."""
-    frame: Any = sys._getframe(1)
-    while frame.f_code.co_filename in _BETWEEN:
-        frame = frame.f_back
-    return frame.f_code.co_filename.startswith(_BLOCKS)
-
-
-_BLOCKS = os.path.dirname(blocks.__file__) + os.sep
-_BETWEEN = (__file__, array.__file__)
-_READS = {
-    "truth": "a branch, a loop or a comparison",
-    "integer": "an integer that it computes, for int(x), range(x) or an index,",
-    "value": "code that takes plain numbers, as x.value, float(x), print(x) or a set,",
-}
-
-
-def _unknown(name: str, who: str, line: str) -> str:
-    return (
-        f"{name} cannot be compiled by JAX: {who} asks for a value that depends on the arguments, "
-        f"and only shapes and dtypes are known while XLA's program is made{line}\n{INSTEAD}"
-    )
-
-
-def _line_of(error: BaseException) -> str:
-    """The line of the user's code where JAX raised an error, as the end of a message."""
-    own = os.path.dirname(imported("jax").__file__)
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for frame in reversed(frames):
-        file = frame.f_code.co_filename
-        if not is_internal(file) and not file.startswith(own):
-            return f"\n  at {Line(file, frame.f_lineno)}"
-    return ""
-
+# Dtypes ---------------------------------------------------------------------------------------------------------------
 
 SAME = ("float64", "complex128")
 """If all arrays have these dtypes, JAX's results have NumPy's dtypes."""

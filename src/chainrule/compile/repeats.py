@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.blocks.indexing import getitem
 from chainrule.compile.rolled import looped, result_of
 from chainrule.compile.steady import _key
+from chainrule.libraries import is_traced, numpy_form
 from chainrule.node import Node
 
 __all__ = ["FEWEST", "Along", "Found", "Inner", "NextRow", "Same", "Worth", "loops_of", "may_be_in_body"]
@@ -86,8 +87,9 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node], worth: Worth) -> np.
 
 def _form_in_body(value: Any, entries: float) -> Any:
     """The dtype and shape of a value that may be part of a body; None if it may not."""
-    if isinstance(value, np.ndarray | np.generic) and value.dtype in REAL and 0 < value.size < entries:
-        return (value.dtype, value.shape) if type(value) is np.ndarray else type(value)
+    is_array = isinstance(value, np.ndarray | np.generic) or is_traced(value)
+    if is_array and value.dtype in REAL and 0 < value.size < entries:
+        return type(value) if isinstance(value, np.generic) else (value.dtype, value.shape)
     return None
 
 
@@ -368,7 +370,7 @@ def _from_outside(each: Sequence[Any], node: Node) -> Any:
         if all(key == keys[0] for key in keys):
             return Same(one)
         if not isinstance(one, np.ndarray | np.generic):  # Python's numbers take the dtype of the result
-            value = np.asarray(node.value)
+            value = np.asarray(numpy_form(node.value))
             if type(one) not in (int, float) or value.dtype.kind != "f" or max(map(abs, each)) > 2**53:
                 return None
             return Along((*map(float, each),))

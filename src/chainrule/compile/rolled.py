@@ -217,6 +217,14 @@ class LoopResults:
         """Result i of all steps."""
         return self.array(self.loop.along(i))
 
+    def after(self, i: int) -> Array:
+        """State i after each step."""
+        return self.array(i)[self.loop.after]
+
+    def state(self, i: int, t: int) -> Array:
+        """State i after step t."""
+        return self.array(i)[self.loop.row_after(t)]
+
 
 MANY_STEPS = 500
 """Shorter recordings without loops compile faster than the cache on disk can be searched."""

@@ -11,7 +11,7 @@ The first steps of a loop are often different (a sum begins with 0), so they sta
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -27,13 +27,25 @@ from chainrule.compile.rolled import Loop, LoopResults, handle, recorded_loop
 from chainrule.compile.segments import SHORTEST, Known, MemoryBudget, Segments, filled
 from chainrule.compile.writes import without_writes
 from chainrule.graph import graph_between
+from chainrule.libraries import is_traced
 from chainrule.node import NO_PARAMS, Node
 
 __all__ = ["rolled"]
 
 
+def whole(body: Body, length: int, operands: Sequence[Any], known: Known, like: Node) -> LoopResults:
+    """Record a loop in one piece: see `Segments`."""
+    loop = Loop(body, length)
+    return recorded_loop(loop, operands, filled(loop, known), like)
+
+
 def rolled(
-    inputs: Sequence[Node], outputs: Sequence[Any], watched: Iterable[Node], memory: MemoryBudget | None = None
+    inputs: Sequence[Node],
+    outputs: Sequence[Any],
+    watched: Iterable[Node],
+    memory: MemoryBudget | None = None,
+    worth: Worth | None = None,
+    loop: Callable[..., Any] = whole,
 ) -> list[Any]:
     """The outputs (recorded arrays, nodes, or plain values), computed by loops where steps repeat.
 
@@ -41,15 +53,18 @@ def rolled(
     ----------
     watched : nodes whose values decided which path was taken; they are not put into loops.
     memory : if given, long loops keep fewer states.
+    worth : which loops are worth rolling.
+    loop : called as `Segments`, to record a loop that is not in segments.
     """
     targets = [node_of(out) if type(out) is Array else out for out in outputs]
     nodes, plain = without_writes(_recorded(inputs, outputs), [x for x in targets if type(x) is Node])
-    worth = repeats.WORTH if memory is None else Worth(steps=SHORTEST, entries=math.inf)
+    if worth is None:
+        worth = repeats.WORTH if memory is None else Worth(steps=SHORTEST, entries=math.inf)
     loops = loops_of(nodes, {plain.get(node, node) for node in watched}, worth)
     if not loops:
         return list(outputs)
-    in_segments = memory is not None and memory.segments(sum(_bytes_of_states(nodes, loop) for loop in loops))
-    return _Rewriting(nodes, loops, plain, in_segments).outputs(outputs)
+    in_segments = memory is not None and memory.segments(sum(_bytes_of_states(nodes, found) for found in loops))
+    return _Rewriting(nodes, loops, plain, in_segments, loop).outputs(outputs)
 
 
 def _bytes_of_states(nodes: Sequence[Node], loop: Found) -> int:
@@ -84,11 +99,14 @@ class _Rewriting:
     new : for nodes that are replaced, the node that takes their place.
     plain : for a write to an array, the node that takes its place (see `without_writes`).
     in_segments : whether long loops keep only some of their states.
+    whole : records a loop that is not in segments.
     inside : for each node of a loop, the loop, its step and its place in the step.
     """
 
-    def __init__(self, nodes: Sequence[Node], loops: Sequence[Found], plain: Mapping[Node, Node], in_segments: bool):
-        self.nodes, self.loops, self.plain, self.in_segments = nodes, loops, plain, in_segments
+    def __init__(
+        self, nodes: Sequence[Node], loops: Sequence[Found], plain: Mapping[Node, Node], in_segments: bool, whole: Any
+    ):
+        self.nodes, self.loops, self.plain, self.in_segments, self.whole = nodes, loops, plain, in_segments, whole
         self.new: dict[Node, Node] = {}
         self.inside: dict[Node, tuple[int, int, int]] = {}
         for number, loop in enumerate(loops):
@@ -218,7 +236,7 @@ class _Made(NamedTuple):
     """
 
     length: int
-    results: LoopResults | Segments
+    results: LoopResults | Segments | Any
     carried: dict[int, int]
     kept: dict[int, int]
     same: dict[int, Any]
@@ -230,8 +248,8 @@ class _Made(NamedTuple):
             return np.broadcast_to(Array(node), (self.length, *np.shape(node.value)))  # type: ignore
         if place in self.kept:
             return self.results.along(self.kept[place])
-        assert isinstance(self.results, LoopResults)
-        return self.results.array(self.carried[place])[self.results.loop.after]
+        assert not isinstance(self.results, Segments)
+        return self.results.after(self.carried[place])
 
     def result(self, step: int, place: int) -> Node:
         """The value of a place in one step."""
@@ -241,8 +259,8 @@ class _Made(NamedTuple):
             return node_of(self.results.last(self.carried[place]))
         if place in self.kept:
             return node_of(self.rows(place)[step])
-        assert isinstance(self.results, LoopResults)
-        return node_of(self.results.array(self.carried[place])[self.results.loop.row_after(step)])
+        assert not isinstance(self.results, Segments)
+        return node_of(self.results.state(self.carried[place], step))
 
 
 class _Making:
@@ -293,7 +311,7 @@ class _Making:
     def _require_defined(self) -> None:
         """Refuse to roll if a value overflows: its gradient is unknown (NaN), which only single steps can detect."""
         for k, node in enumerate(self.example):
-            if node.block.flat_at_infinity:
+            if node.block.flat_at_infinity and not is_traced(node.value):
                 steps = self.to.nodes[self.found.first + k : self.found.stop : self.found.period]
                 if any(np.isinf(step.value).any() for step in steps):
                     raise CannotRoll("a value overflows")
@@ -377,7 +395,7 @@ class _Making:
             place, back = states[i] if kind == "state" else (kept_places[i], 0)
             return to.nodes[found.first + place + (t - back) * found.period].value
 
-        made = Segments if self.in_segments else _whole
+        made = Segments if self.in_segments else to.whole
         results = made(body, found.length, operands, known, self.example[-1])
         return _Made(found.length, results, carried, {place: i for i, place in enumerate(kept_places)}, self.same)
 
@@ -386,12 +404,8 @@ class _Making:
         return not (self.used[place] if self.in_segments else is_carried)
 
 
-def _whole(body: Body, length: int, operands: Sequence[Any], known: Known, like: Node) -> LoopResults:
-    """Record a loop in one piece: see `Segments`."""
-    loop = Loop(body, length)
-    return recorded_loop(loop, operands, filled(loop, known), like)
-
-
 def form_of_row(x: Any, i: int) -> Any:
-    value = node_of(x).value if type(x) is Array else x
-    return value[i]
+    if type(x) is not Array:
+        return x[i]
+    value = node_of(x).value
+    return node_of(x[i]).value if is_traced(value) else value[i]
