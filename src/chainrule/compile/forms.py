@@ -24,7 +24,7 @@ from chainrule.compile.repeats import Worth
 from chainrule.compile.rolled import handle
 from chainrule.compile.rolling import rolled
 from chainrule.compile.steady import _key
-from chainrule.compile.unknown import Guard, Unknown
+from chainrule.compile.unknown import Assumption, Unknown
 from chainrule.errors import ChainruleError
 from chainrule.forks import imported
 from chainrule.graph import as_parameters
@@ -204,7 +204,7 @@ class Replay(NamedTuple):
 
     run: RecordedRun
     nodes: list[Node]
-    guards: list[Guard]
+    guards: list[Assumption]
     insides: dict[int, Node]
 
     def __call__(self, tracers: Sequence[Any]) -> dict[Node, Any]:
