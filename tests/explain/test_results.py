@@ -112,7 +112,7 @@ def test_a_gradient_that_does_not_fit_the_result_is_an_error(gradient, why):
 
 
 def test_a_gradient_of_a_scalar_is_an_error():
-    with pytest.raises(GradientError, match="one real array y"):
+    with pytest.raises(GradientError, match="one array y of real floats"):
         cr.explain(np.sum, gradient=2.0)(V)
 
 

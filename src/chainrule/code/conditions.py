@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.code.expressions import Dialect, constant, literal, written
-from chainrule.code.sizes import required
+from chainrule.code.sizes import in_lines, required
 from chainrule.code.source import FunctionBody, assignment, closure
 from chainrule.code.tape import TracedValue
 from chainrule.code.tracing import CodeError
@@ -55,7 +55,7 @@ def holding(outcomes: Outcomes, body: FunctionBody, dialect: Dialect, holds: str
     places = [i for i, line in enumerate(lines) if line.startswith(f"{holds} = ")]
     for i in places[1:]:
         lines[i] = f"{holds} = jnp.logical_and({holds}, {lines[i].removeprefix(f'{holds} = ')})"
-    return lines
+    return [in_lines(line) if line.startswith(f"{holds} = ") else line for line in lines]
 
 
 def of_others(trees: Mapping[str, Any], dialect: Dialect, prefix: str) -> list[str]:

@@ -10,10 +10,11 @@ import ast
 import cmath
 import itertools
 import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["Sizes", "required"]
+__all__ = ["Sizes", "in_lines", "required"]
 
 Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -101,7 +102,14 @@ def _digits(x: complex) -> str:
 def required(condition: str, otherwise: str) -> str:
     """A line of code that raises unless a condition holds. `python -O` would drop an `assert`."""
     line = f'require({condition}, "{otherwise}")'
-    return line if len(line) <= 100 else f'require(\n        {condition},\n        "{otherwise}",\n    )'
+    return line if len(line) <= 100 else f'require(\n        {in_lines(condition)},\n        "{otherwise}",\n    )'
+
+
+def in_lines(text: str) -> str:
+    """An expression within parentheses, on several lines if it is long. One with texts in it stays on one line."""
+    if "'" in text or '"' in text:
+        return text
+    return "\n        ".join(textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False))
 
 
 def _lengths(shapes: Shapes) -> Iterator[tuple[list[tuple[int, int]], tuple[int, int], str]]:

@@ -41,7 +41,7 @@ WORTH = Worth()._replace(entries=float("inf"))
 """XLA's loops are as fast for large arrays as its steps."""
 
 
-class Forms:
+class ShapeForms:
     """The forms of results; see `step.FORMS`. A form is a tracer of a trace that has ended: any computation fails.
 
     Attributes
@@ -132,7 +132,7 @@ class _Rolling(Unknown, Rolls):
 
     decides_memory = False
 
-    def __init__(self, name: str, assumed: Sequence[bool], forms: Forms):
+    def __init__(self, name: str, assumed: Sequence[bool], forms: ShapeForms):
         super().__init__(name, assumed)
         self.forms = forms
 
@@ -199,7 +199,7 @@ class Replay(NamedTuple):
     run : the recording.
     nodes : the steps on which its results and the answers to questions depend, oldest first.
     guards : these questions.
-    insides : see `Forms`.
+    insides : see `ShapeForms`.
     """
 
     run: RecordedRun
@@ -236,7 +236,7 @@ def replay_of(
     rebuild : builds (args, kwargs) from them.
     assumed : the answers to the first questions.
     """
-    forms = Forms()
+    forms = ShapeForms()
     watcher = _Rolling(name_of(f), assumed, forms)
     token = FORMS.set(forms)
     try:
