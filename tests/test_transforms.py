@@ -571,3 +571,16 @@ def test_an_update_in_place_of_an_argument_that_shares_memory_is_an_error_inside
             ask()
     np.testing.assert_array_equal(cr.grad(lambda b: np.sum(cr.grad(_writes)(b, b.copy())))(b), [1.0, 1.0])
     assert cr.value_and_grad(lambda p: np.sum(p["a"] * p["b"]))({"a": b, "b": b})[0] == 5.0
+
+
+@pytest.mark.parametrize(
+    "key", [(slice(None), None), (None,), (None, slice(1, 3)), (slice(None, None, -1), None, None)]
+)
+def test_jacobians_of_reads_with_new_axes_beside_other_uses(key):
+    """The gradient of the read entries is added to that of the other uses, with one axis more for the cotangents."""
+    x = np.array([0.3, -1.2, 0.7])
+    found = cr.jacobian(lambda x: np.sum(np.sin(x[key]), axis=0) * np.sum(x**2) + np.prod(x))(x)
+    step = 1e-6 * np.eye(3)
+    f = lambda x: np.sum(np.sin(x[key]), axis=0) * np.sum(x**2) + np.prod(x)  # noqa: E731
+    expected = np.stack([(f(x + d) - f(x - d)) / 2e-6 for d in step], axis=-1)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)

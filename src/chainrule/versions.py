@@ -113,7 +113,8 @@ def _entries(array: np.ndarray, index: Any) -> Any:
 
 def at_key(array: np.ndarray, key: tuple[Any, ...]) -> tuple[Any, ...]:
     """The index for a key of the last axes."""
-    return key if len(key) == array.ndim else (..., *key)
+    whole = len(key) == array.ndim and not any(part is None for part in key)  # None takes no axis
+    return key if whole else (..., *key)
 
 
 def is_small_part(entries: Any, size: int) -> bool:
