@@ -68,8 +68,7 @@ def of_others(trees: Mapping[str, Any], dialect: Dialect, prefix: str) -> list[s
             if isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "iub":
                 if x.size > MOST:
                     raise CodeError(f"{access} is too large to be written out; give it as an argument of its own")
-                equal = f"{prefix}.{'equal' if prefix == 'torch' else 'array_equal'}"
-                found.append(f"{equal}({access}, {written(constant(np.asarray(x), dialect))})")
+                found.append(_equal(prefix, access, written(constant(np.asarray(x), dialect))))
             elif x is not None and type(x) in (int, bool, str):
                 found.append(f"{access} == {x!r}")
     return found
@@ -82,6 +81,10 @@ def _compared(
     shown = literal(condition, body.show, dialect)
     if not outcome.ndim:
         return shown, []
-    equal = f"{prefix}.{'equal' if prefix == 'torch' else 'array_equal'}"
-    made = ast.parse(f"{equal}({written(shown)}, mask)", mode="eval").body
+    made = ast.parse(_equal(prefix, written(shown), "mask"), mode="eval").body
     return made, assignment("mask", constant(outcome, dialect))
+
+
+def _equal(prefix: str, a: str, b: str) -> str:
+    """The call that asks whether two arrays are equal."""
+    return f"{prefix}.{'equal' if prefix == 'torch' else 'array_equal'}({a}, {b})"

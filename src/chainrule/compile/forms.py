@@ -23,7 +23,7 @@ from chainrule.compile.recorder import RecordedRun, run_recorded
 from chainrule.compile.repeats import Worth
 from chainrule.compile.rolled import handle
 from chainrule.compile.rolling import rolled
-from chainrule.compile.steady import _key
+from chainrule.compile.steady import content_key
 from chainrule.compile.unknown import Assumption, Unknown
 from chainrule.errors import ChainruleError
 from chainrule.forks import imported
@@ -109,7 +109,7 @@ def _key_of_operand(x: Any) -> Any:
     """All of an operand on which the shape and dtype of a result may depend."""
     if is_traced(x):
         return x.aval
-    return type(x) if type(x) is float else _key(x)
+    return type(x) if type(x) is float else content_key(x)
 
 
 def _key_of_params(params: dict[str, Any], values: Sequence[Any]) -> Any:
@@ -121,7 +121,7 @@ def _key_of_params(params: dict[str, Any], values: Sequence[Any]) -> Any:
         shape = np.shape(values[0])
         if len(key) <= len(shape) and all(-n <= i < n for i, n in zip(key, shape, strict=False)):
             params = params | {"key": len(key)}
-    return _key(params)
+    return content_key(params)
 
 
 # Loops ---------------------------------------------------------------------------------------------------------------

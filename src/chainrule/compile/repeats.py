@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.blocks.indexing import getitem
 from chainrule.compile.rolled import looped, result_of
-from chainrule.compile.steady import _key
+from chainrule.compile.steady import content_key
 from chainrule.libraries import is_traced, numpy_form
 from chainrule.node import Node
 
@@ -79,7 +79,7 @@ def _kinds(nodes: Sequence[Node], watched: Container[Node], worth: Worth) -> np.
                 elif node.params:
                     about = params.get(id(node.params))
                     if about is None:
-                        about = params[id(node.params)] = _key(node.params)
+                        about = params[id(node.params)] = content_key(node.params)
                     key = *key, about
         kinds[i] = numbers.setdefault(key, i)
     return kinds
@@ -189,7 +189,7 @@ def _with_inner_loop(nodes: Sequence[Node], region: _Region, loop: Found, worth:
     """A loop of longer steps, if the keys repeat after several steps, as they do when an inner loop was found."""
     for k, kind in enumerate(loop.kinds):
         if type(kind) is Along:
-            keys = [_key(node.params["key"]) for node in nodes[loop.first + k : loop.stop : loop.period]]
+            keys = [content_key(node.params["key"]) for node in nodes[loop.first + k : loop.stop : loop.period]]
             steps = next((n for n in range(2, min(INNER, len(keys))) if keys[n:] == keys[:-n]), 0)
             if steps and region.times // steps >= FEWEST:
                 longer = region._replace(period=region.period * steps, times=region.times // steps)
@@ -366,7 +366,7 @@ def _from_outside(each: Sequence[Any], node: Node) -> Any:
     if type(one) is Node:
         return Along(tuple(each)) if _form(one.value)[2] in REAL or type(one.value) is float else None
     if isinstance(one, np.ndarray | np.generic | float | int | bool | complex):
-        keys = [_key(x) for x in each]
+        keys = [content_key(x) for x in each]
         if all(key == keys[0] for key in keys):
             return Same(one)
         if not isinstance(one, np.ndarray | np.generic):  # Python's numbers take the dtype of the result
@@ -375,7 +375,7 @@ def _from_outside(each: Sequence[Any], node: Node) -> Any:
                 return None
             return Along((*map(float, each),))
         return Along(tuple(each)) if one.dtype in REAL else None
-    return Same(one) if all(_key(x) == _key(one) for x in each) else None
+    return Same(one) if all(content_key(x) == content_key(one) for x in each) else None
 
 
 def _nodes(along: Along) -> list[Node]:

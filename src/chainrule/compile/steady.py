@@ -28,7 +28,18 @@ from chainrule.graph import Graph, graph_between
 from chainrule.node import Line, Node, is_library
 from chainrule.reach import is_filled, reached
 
-__all__ = ["Compared", "Draws", "RecordingsDiffer", "Told", "agree", "is_generator", "refusal", "same_inside", "told"]
+__all__ = [
+    "Compared",
+    "Draws",
+    "RecordingsDiffer",
+    "Told",
+    "agree",
+    "content_key",
+    "is_generator",
+    "refusal",
+    "same_inside",
+    "told",
+]
 
 ADVICE = (
     "A compiled function would use what was recorded for ever. Give what changes from call to call (random numbers, "
@@ -70,7 +81,7 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
     def key(x: Any) -> Any:
         if type(x) is Node and x in places:  # most operands are
             return "step", places[x]
-        return _key(x, lambda node: ("step", places[node]) if node in places else _key(node.value))
+        return content_key(x, lambda node: ("step", places[node]) if node in places else content_key(node.value))
 
     def add_steps(target: Any) -> None:
         for node in _new_steps(target, dependent, places):
@@ -81,7 +92,7 @@ def told(inputs: Sequence[Node], outputs: Sequence[Any], guards: Sequence[Any] =
 
     for guard in guards:
         add_steps(guard.node)
-        outcome = _key(guard.outcome)
+        outcome = content_key(guard.outcome)
         found.append(Told(("guard", guard.how, key(guard.node)), outcome, (guard.node.code, guard.node.lasti)))
     for out in outputs:
         add_steps(out)
@@ -157,11 +168,11 @@ DEPTH = 12
 """Values nested deeper than this are not compared."""
 
 
-def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -> Any:
+def content_key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -> Any:
     """A comparable key of a value's content, without a reference to the value."""
 
     def key(part: Any) -> Any:
-        return _key(part, of_node, depth + 1)
+        return content_key(part, of_node, depth + 1)
 
     if type(x) is Array:
         x = node_of(x)
@@ -205,7 +216,7 @@ def _key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int = 0) -
 
 def _key_of_block(block: Block, depth: int = 0) -> Any:
     """The key of a block: its identity for the library's; the content of its rule for others, which f may make anew."""
-    return block if block.pure else (block.name, _key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
+    return block if block.pure else (block.name, content_key(block.__wrapped__, None, depth + 1))  # type: ignore[attr-defined]
 
 
 # Random generators ---------------------------------------------------------------------------------------------------
@@ -220,7 +231,7 @@ class Draws:
         self.seeded: Line | None = None
 
     def _states(self) -> list[Any]:
-        return [state if type(state) is tuple else _key(state) for state in (take() for take in self.generators)]
+        return [state if type(state) is tuple else content_key(state) for state in (take() for take in self.generators)]
 
     def watched(self) -> Any:
         """Context: while f runs, notice where it makes a generator without a seed."""

@@ -48,10 +48,7 @@ def _standin(function: Callable[..., Any], joins: bool = True, unseen: bool = Fa
     def standin(*args: Any, **kwargs: Any) -> Any:
         if not BUFFERED.get():
             return function(*args, **kwargs)
-        if joins and not kwargs and len(args) == 1 and type(args[0]) is Array:  # most often
-            value = function(args[0])
-            return value if type(value) is Array else _new(value, args)
-        if joins:
+        if joins and (kwargs or len(args) != 1 or type(args[0]) is not Array):  # most often it is one recorded array
             args = tuple([joined_if_recorded(arg) for arg in args])
             kwargs = {name: arg if name == "out" else joined_if_recorded(arg) for name, arg in kwargs.items()}
         if unseen and "out" not in kwargs and _is_recorded_among_plain((*args, *kwargs.values())):

@@ -18,7 +18,7 @@ from chainrule.blocks.linalg import einsum, matmul, outer
 from chainrule.blocks.reductions import mean
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape, transpose
-from chainrule.node import Node
+from chainrule.node import Node, value_of_operand
 from chainrule.structured.networks import Label, Labels, TensorNetwork, Unreadable, is_identity, leaves
 from chainrule.structured.reading import IndexReading, Networks
 
@@ -66,10 +66,10 @@ def _divided(r: IndexReading, node: Node, x: Any, y: Any) -> Networks:
 
 def _unless_masked(r: IndexReading, node: Node, dx: Any, dz: Any, slope: Any) -> Networks:
     """dx, where it is not masked out."""
-    values = [x.value if type(x) is Node else x for x in (dz, slope)]
-    if np.all(np.isfinite(values[1])):
+    dz, finite = value_of_operand(dz), np.isfinite(value_of_operand(slope))
+    if np.all(finite):
         return _broadcast(r.of(dx), np.shape(node.value))
-    mask = np.asarray((values[0] != 0) | np.isfinite(values[1]), r.dtype)
+    mask = np.asarray((dz != 0) | finite, r.dtype)
     return [r.times(n, mask, n.axes) for n in _broadcast(r.of(dx), np.shape(node.value))]
 
 
@@ -183,7 +183,7 @@ def _einsum(r: IndexReading, node: Node, *xs: Any, subscripts: str) -> Networks 
     terms = inputs.split(",")
     mine = [i for i, x in enumerate(xs) if r.depends(x)]
     if "..." in subscripts and any(
-        len(t.replace("...", "")) != np.ndim(getattr(x, "value", x)) for t, x in zip(terms, xs, strict=True)
+        len(t.replace("...", "")) != np.ndim(value_of_operand(x)) for t, x in zip(terms, xs, strict=True)
     ):
         return None
     terms, output = [t.replace("...", "") for t in terms], output.replace("...", "")
@@ -193,7 +193,7 @@ def _einsum(r: IndexReading, node: Node, *xs: Any, subscripts: str) -> Networks 
     for n in r.of(xs[mine[0]]):
         letters: dict[str, Labels] = dict(zip(terms[mine[0]], n.axes, strict=True))
         for x, term in zip(xs, terms, strict=True):
-            for letter, size in zip(term, np.shape(getattr(x, "value", x)), strict=True):
+            for letter, size in zip(term, np.shape(value_of_operand(x)), strict=True):
                 letters[letter] = letters.get(letter) or _new(size)
         for i, (x, term) in enumerate(zip(xs, terms, strict=True)):
             if i not in mine:

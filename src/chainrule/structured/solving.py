@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +31,17 @@ def as_columns(b: np.ndarray, n: int) -> np.ndarray:
     return b.reshape(n, -1) if b.size else b.reshape(n, math.prod(b.shape[1:]))
 
 
-def solved(h: Any, b: Any) -> np.ndarray:
+def _by_columns(solve: Callable[[Any, np.ndarray], np.ndarray], h: Any, b: Any) -> np.ndarray:
+    """solve(h, b) of a vector or matrix b as a matrix; the result has b's shape and the dtype of both."""
     b = np.asarray(b)
     columns = as_columns(b, h.shape[0])
     dtype = np.result_type(b, h.dtype)
-    return np.asarray(_solved(h, columns.astype(dtype)), dtype).reshape(b.shape)
+    return np.asarray(solve(h, columns.astype(dtype)), dtype).reshape(b.shape)
+
+
+def solved(h: Any, b: Any) -> np.ndarray:
+    """The solution x of h x = b; raises LinAlgError for a singular h."""
+    return _by_columns(_solved, h, b)
 
 
 def _solved(h: Any, b: np.ndarray) -> np.ndarray:
@@ -75,10 +82,8 @@ def singular(why: str) -> np.linalg.LinAlgError:
 
 
 def least_squares(h: Any, b: Any) -> np.ndarray:
-    b = np.asarray(b)
-    columns = as_columns(b, h.shape[0])
-    dtype = np.result_type(b, h.dtype)
-    return np.asarray(_least_squares(h, columns.astype(dtype)), dtype).reshape(b.shape)
+    """The x of least norm among those for which h x is nearest to b."""
+    return _by_columns(_least_squares, h, b)
 
 
 def _least_squares(h: Any, b: np.ndarray) -> np.ndarray:
