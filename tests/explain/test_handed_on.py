@@ -72,3 +72,12 @@ def test_steps_of_modules_that_hand_on_are_left_out():
     explanation = cr.explain(lambda x: model(x.reshape(1, 3)).to(torch.float64).sum())(torch.tensor(X))
     assert not {"alias", "cast", "copy"} & {step.block for step in explanation.forward}
     np.testing.assert_allclose(explanation["x"].gradient.value, model[1].weight.detach().numpy()[0])
+
+
+def test_what_hands_a_value_on_is_left_out_between_variables_that_were_made_one_after_the_other():
+    a = cr.variable(2.0, name="a")
+    b = a.item() * 2
+    c = cr.variable(3.0, name="c")
+    explanation = cr.explain(b * c)
+    assert [step.block for step in explanation.forward if step.block != "input"] == ["multiply", "multiply"]
+    assert [float(explanation[name].gradient.value) for name in "ac"] == [6.0, 4.0]

@@ -29,9 +29,9 @@ HAND_ON = frozenset([alias, cast, copy, reshape])
 def without_steps_that_hand_on(recording: Recording) -> Recording:
     """The recording without these steps; the same one if there are none."""
     ends = [node_of(out) for out in recording.outputs if type(out) is Array]
-    start = max(node.order for node in recording.inputs)
+    start = min((node.order for node in recording.inputs), default=0)
     above = {node for end in ends for node in nodes_above(end, {*recording.inputs})}
-    nodes = sorted((node for node in above if node.order > start), key=attrgetter("order"))
+    nodes = sorted((node for node in above if node.order > start and node.block is not None), key=attrgetter("order"))
     if not any(map(_hands_on, nodes)):
         return recording
     new: dict[Node, Node] = {}
