@@ -186,7 +186,7 @@ def test_an_error_names_no_line_of_the_starting_script():
     command = [sys.executable, "-m", "chainrule", "explain", "sum(x)", "x=[1,2]", "--gradient", "[1,2]"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "real array" in done.stderr
+    assert "one array y of real floats" in done.stderr
     assert " at " not in done.stderr
 
 

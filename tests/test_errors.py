@@ -351,7 +351,7 @@ def test_an_update_in_place_that_does_not_fit_is_refused():
 def test_a_hidden_file_stays_hidden_when_a_folder_is_hidden_too(monkeypatch):
     from chainrule import node
 
-    for name in ("_told", "_internal"):
+    for name in ("_hidden", "_internal"):
         monkeypatch.setattr(node, name, dict(getattr(node, name)))
     monkeypatch.setattr(node, "_LIBRARIES", node._LIBRARIES)
     node.hide_file("/somewhere/script.py")

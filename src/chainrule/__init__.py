@@ -149,6 +149,7 @@ __all__ = [
     "Block",
     "Explanation",
     "Optimizer",
+    "ProductMatrix",
     "SparseMatrix",
     "StructuredMatrix",
     "__version__",

@@ -26,7 +26,7 @@ from chainrule.blocks.copies import cast
 from chainrule.blocks.directions import hypot, unit
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.formula import call, cases, name, sqrt
-from chainrule.libraries import is_complex, is_foreign, is_inexact, is_numpy
+from chainrule.libraries import dtype_of, is_complex, is_foreign, is_inexact, is_numpy, numpy_dtype
 
 E = name("e")
 
@@ -189,7 +189,7 @@ arccosh = elementwise("arccosh", lambda xp, x: xp.acosh(x), singular(lambda xp, 
 arctanh = elementwise("arctanh", lambda xp, x: xp.atanh(x), singular(lambda xp, z, x: 1 / (1 - x) / (1 + x)), answers_for=(np.arctanh,), complex=True, example=example(inside(2, 3)))
 def _ratio(x, a, b):
     """a / b, divided in the precision in which NumPy does it for this x."""
-    return float(np.float32(a) / np.float32(b)) if getattr(x, "dtype", None) == np.float32 else a / b
+    return float(np.float32(a) / np.float32(b)) if numpy_dtype(dtype_of(x)) == np.float32 else a / b
 
 
 deg2rad = elementwise("deg2rad", lambda xp, x: x * _ratio(x, math.pi, 180), lambda xp, z, x: xp.full_like(x, math.pi / 180), answers_for=(np.deg2rad, np.radians))

@@ -37,7 +37,7 @@ def without_steps_that_hand_on(recording: Recording) -> Recording:
     new: dict[Node, Node] = {}
     for node in nodes:
         operands = tuple(new.get(x, x) if type(x) is Node else x for x in node.inputs)
-        new[node] = _handed_on(node, operands[0], node in ends) or _remade(node, operands)
+        new[node] = _handed_on(node, operands, node in ends) or _remade(node, operands)
     outputs = [Array(new[node_of(out)]) if type(out) is Array else out for out in recording.outputs]
     path = find_path(recording.inputs, [node_of(out) for out in outputs if type(out) is Array])
     return recording._replace(outputs=outputs, path=path)
@@ -51,10 +51,11 @@ def _hands_on(node: Node) -> bool:
     return np.result_type(x.form) == np.result_type(node.form) and np.array_equal(x.value, node.value, equal_nan=True)
 
 
-def _handed_on(node: Node, x: Node, is_end: bool) -> Node | None:
+def _handed_on(node: Node, operands: tuple[Any, ...], is_end: bool) -> Node | None:
     """The operand in the place of a step that hands it on, with its name; None if the step is to be kept."""
     if not _hands_on(node):
         return None
+    x: Node = operands[0]
     if x.block is None:
         return x if node.name in (None, x.name) and not is_end else None
     if None not in (node.name, x.name) and node.name != x.name:

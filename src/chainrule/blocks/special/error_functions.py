@@ -9,7 +9,7 @@ from chainrule.block import Elementwise, singular
 from chainrule.block.bounds import falling, rising
 from chainrule.blocks.special.table import chance, result_of, special_function, symbol, together
 from chainrule.domains import between, example, inside, normal, positive
-from chainrule.libraries import dtype_of, is_complex
+from chainrule.libraries import dtype_of, is_complex, numpy_dtype
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2PI = math.sqrt(2 * math.pi)
@@ -101,7 +101,7 @@ def _quarter_turns(xp, x):
     """x² modulo 4, with the rounding error of the square (T. J. Dekker, 1971): without it no digit is right from 10⁸ on."""
     if is_complex(x):
         return x * x
-    split = (4097.0 if dtype_of(x) == np.float32 else 134217729.0) * x
+    split = (4097.0 if numpy_dtype(dtype_of(x)) == np.float32 else 134217729.0) * x
     high = split - (split - x)
     low, square = x - high, x * x
     return square % 4.0 + (((high * high - square) + 2 * high * low) + low * low)
