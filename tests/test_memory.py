@@ -6,6 +6,7 @@ import array_api_strict
 import jax
 import numpy as np
 import pytest
+import scipy.special
 import torch
 from tests.sweeps import bytes as order_of_bytes
 from tests.sweeps import libraries, views, writes
@@ -14,6 +15,7 @@ import chainrule as cr
 from catalogue import CASES
 from chainrule.block import BLOCKS
 from chainrule.errors import ChainruleError, RecordingError
+from chainrule.libraries import as_numpy
 
 # Arrays and lists of the user --------------------------------------------------------------------------------------
 
@@ -163,6 +165,17 @@ def test_a_block_is_right_on_arrays_of_another_library_or_names_it(block, librar
     with jax.enable_x64(True):
         told = libraries.outcome(block, library)
     assert told == "right" or (told.startswith("refused:") and library in told), told
+
+
+@pytest.mark.parametrize("function", [np.rad2deg, np.deg2rad, lambda x: scipy.special.fresnel(x)[0]])
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_single_precision_of_another_library_is_recognised(function, library):
+    x = np.linspace(0.5, 60, 50, dtype=np.float32)
+    value, pullback = cr.vjp(function, libraries.LIBRARIES[library](x))
+    exact = cr.vjp(function, x.astype(np.float64))
+    for found, expected in [(value, exact[0]), (pullback(value)[0], exact[1](np.float64(value))[0])]:
+        assert as_numpy(found).dtype == np.float32
+        np.testing.assert_allclose(as_numpy(found), expected, rtol=3e-6, atol=3e-6)
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])

@@ -26,6 +26,7 @@ def named(x):
         (lambda x: np.median(x), X, ["order_statistic"]),
         (lambda x: np.sum(x.astype(float).reshape(3).copy()), X, ["sum"]),
         (lambda x: np.append(x, 1.0) @ np.ones(4), X, ["concatenate", "matmul"]),
+        (lambda x: np.sum(x.copy()) + np.sum(np.ones_like(x)), X, ["sum", "constant_array", "sum", "add"]),
         (named, X, ["power", "sum", "sqrt", "multiply", "add"]),
     ],
 )
