@@ -25,6 +25,7 @@ import numpy as np
 from chainrule import absent
 from chainrule.answers import ANSWERS, from_objects
 from chainrule.errors import RecordingError
+from chainrule.foreign_calls import refuse_foreign_call, refuse_what_they_ask
 from chainrule.hints import attribute_hint
 from chainrule.instead import refuse_what_asks
 from chainrule.layout import copied_as_it_lies, flags_of
@@ -32,7 +33,7 @@ from chainrule.libraries import PLAIN, as_numpy, class_in_numpy, copied, is_comp
 from chainrule.likeness import ArrayClass, OfArrays, is_told_the_truth
 from chainrule.methods import Methods
 from chainrule.node import Node, at_line, is_internal, user_frame
-from chainrule.operands import NUMERIC, asked_by_sparse, numeric, plain_array, taken_apart_by
+from chainrule.operands import NUMERIC, asked_by_sparse, asks_for_a_quantity, numeric, plain_array, taken_apart_by
 from chainrule.shown import is_formatted, is_only_printed, is_only_shown
 from chainrule.targets import refused_write, target_of_write
 from chainrule.views import View
@@ -158,7 +159,7 @@ class Array(Methods, metaclass=ArrayClass):
     @property
     def value(self) -> Any:
         """The plain value, read-only: a write into it would change what was recorded."""
-        if _asks_for_a_quantity(sys._getframe(1)):
+        if asks_for_a_quantity(sys._getframe(1)):
             self._refuse("a class with units, which takes x.value for the numbers of a quantity,")
         value = read(self._node)
         if isinstance(value, np.ndarray):
@@ -339,6 +340,7 @@ class Array(Methods, metaclass=ArrayClass):
     def _refuse(self, what: str) -> None:
         if self._node.differentiable:
             refuse_what_asks()
+            refuse_foreign_call()
             raise RecordingError(
                 f"{what} would lose the gradient of a recorded array{at_line()}\n"
                 "  keep computing with the recorded array itself: np.stack or np.concatenate join several,\n"
@@ -351,6 +353,7 @@ class Array(Methods, metaclass=ArrayClass):
         ufunc = getattr(np, name, None)
         if isinstance(ufunc, np.ufunc) and ufunc in ANSWERS:
             return partial(ufunc, self)
+        refuse_what_they_ask(name, sys._getframe(1))
         if name == "is_integer" and issubclass(self._class, np.floating | np.integer | float):
             return lambda: bool(np.equal(np.floor(self), self)) and bool(np.isfinite(self))
         raise AttributeError(f"a recorded array has no attribute {name!r}{attribute_hint(name)}")
@@ -374,15 +377,6 @@ def _parts_of_complex_numbers(frame: Any) -> frozenset[str]:
     code = frame.f_code
     at_hand = (*code.co_consts, *frame.f_locals.values(), *map(frame.f_globals.get, code.co_names))
     return _PARTS & {*code.co_names} if any(is_complex(form_of(x)) for x in at_hand) else frozenset()
-
-
-def _asks_for_a_quantity(frame: Any) -> bool:
-    """Whether a class with units is computing now: it asks each operand whether it is a quantity too."""
-    while frame.f_code.co_name in ("<listcomp>", "<genexpr>"):
-        frame = frame.f_back
-    return frame.f_code.co_name in ("__array_ufunc__", "__array_function__") and not is_internal(
-        frame.f_code.co_filename
-    )
 
 
 # Plain values -----------------------------------------------------------------------------------------------

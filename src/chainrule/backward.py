@@ -20,6 +20,7 @@ from chainrule.errors import ChainruleError, GradientError, Unreachable
 from chainrule.libraries import (
     NUMPY,
     NUMPY_NAMESPACE,
+    PLAIN,
     PYTHON,
     as_numpy_number,
     count_nonzero,
@@ -321,7 +322,7 @@ def _unknown_after_overflow(
             return grads
     else:  # its values may be unknown yet, as under jax.jit
         for known in finite:
-            infinite = infinite & known
+            infinite = infinite & (bool(known) if type(known) in PLAIN else known)  # a tensor & np.bool is an error
     unknown = []
     for operand, dx in zip(node.inputs, grads, strict=False):
         if dx is not None and is_inexact(operand.value):

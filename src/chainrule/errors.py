@@ -21,6 +21,8 @@ __all__ = [
     "NoAnswer",
     "NoDerivative",
     "RecordingError",
+    "Refusal",
+    "RefusedInJax",
     "Unreachable",
     "asking_others",
     "is_own_mistake",
@@ -35,18 +37,26 @@ class BlockError(ChainruleError, ValueError):
     """A block cannot compute with its arguments: shapes do not match, or an argument is unknown."""
 
 
-REFUSED: ContextVar[list[RecordingError] | None] = ContextVar("REFUSED", default=None)
+REFUSED: ContextVar[list[Refusal] | None] = ContextVar("REFUSED", default=None)
 """The errors of this class since the function that is being recorded began; None if none is."""
 
 
-class RecordingError(ChainruleError, TypeError):
-    """The code would silently lose a gradient, or uses a function for which there is no block."""
+class Refusal(ChainruleError):
+    """A recorded array is refused: if the user's code catches the error, it is raised when the function returns."""
 
     def __init__(self, *args: object):
         super().__init__(*args)
         refused = REFUSED.get()
         if refused is not None:
             refused.append(self)
+
+
+class RecordingError(Refusal, TypeError):
+    """The code would silently lose a gradient, or uses a function for which there is no block."""
+
+
+class RefusedInJax(Refusal):
+    """A function of JAX is given a recorded array. This is no TypeError, which JAX replaces by one of its own."""
 
 
 class CannotRecord(RecordingError):

@@ -26,6 +26,7 @@ __all__ = [
     "sqrt",
     "total",
     "unit",
+    "vector",
 ]
 
 
@@ -36,7 +37,7 @@ class Formula:
     Attributes
     ----------
     kind : one of name, number, partial, unit, add, sub, neg, mul, div, pow, matmul, kron, transpose, call, index, sum,
-        sqrt, abs, norm, cases, indicator, relation.
+        sqrt, abs, norm, cases, indicator, relation, vector.
     parts : its subformulas.
     text : the name, the number, the function's or the index's text; of a local gradient which use it is, if the block
         uses its operand more than once.
@@ -261,6 +262,11 @@ def kron(x: Any, y: Any) -> Formula:
 
 def sqrt(x: Formula) -> Formula:
     return Formula("sqrt", (x,), shape=x.shape)
+
+
+def vector(*entries: Formula) -> Formula:
+    """[a, b, c], a vector of numbers."""
+    return Formula("vector", entries, shape=(len(entries),))
 
 
 def indicator(condition: Formula) -> Formula:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,7 +14,7 @@ from chainrule.errors import GradientError
 from chainrule.forks import imported
 from chainrule.node import at_line
 
-__all__ = ["attribute_hint", "keyword_hint", "name_hint", "spelled"]
+__all__ = ["MAKE_ARRAYS", "attribute_hint", "function_hint", "keyword_hint", "name_hint", "spelled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -266,6 +267,44 @@ def attribute_hint(name: str) -> str:
         return plain.replace("; write ", "; write x[...] = ")
     function = _function_of(_NUMPYS, name)
     return "" if function is None else f"; write {function}(x)"
+
+
+_OF_VALUES = ("tensor", "Tensor", "FloatTensor", "DoubleTensor", "as_tensor")
+_OF_AN_ARRAY = ("from_numpy", "device_put", "convert_to_tensor")
+
+MAKE_ARRAYS = frozenset(("array", "asarray", *_OF_VALUES, *_OF_AN_ARRAY))
+"""Functions of other libraries that make their arrays of any."""
+
+_FUNCTIONS = {
+    **dict.fromkeys(_OF_VALUES, "np.array(…)"),
+    **dict.fromkeys(_OF_AN_ARRAY, "x itself"),
+    **dict.fromkeys(("cat", "concat"), "np.concatenate(…)"),
+    **{f"a{name}": f"np.arc{name}(…)" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **dict.fromkeys(("arg", "phase"), "np.angle(…)"),
+    "atan2": "np.arctan2(…)",
+    "ln": "np.log(…)",
+    "Abs": "np.abs(…)",
+    "fabs": "np.abs(…)",
+    "Max": "np.maximum(…)",
+    "Min": "np.minimum(…)",
+    "lgamma": "scipy.special.gammaln(…)",
+}
+"""What to write instead of functions of PyTorch, JAX, SymPy and others that NumPy has under another name."""
+
+
+def function_hint(name: str) -> str:
+    """What to write instead of a function of another library, known by its own name; empty if not known."""
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name]
+    if function := _function_of(_NUMPYS, name):
+        return f"{function}(…)"
+    if name in sys.modules["chainrule"].__all__:
+        return f"cr.{name}(…)"
+    if name in _ATTRIBUTES:
+        return _ATTRIBUTES[name]
+    if function := _function_of({"scipy.special": imported("scipy.special")}, name):
+        return f"{function}(…)"
+    return _NAMES.get(name, "")
 
 
 def name_hint(name: str, names: Iterable[str]) -> str:

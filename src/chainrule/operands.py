@@ -25,6 +25,7 @@ __all__ = [
     "ComputesItself",
     "as_plain_number",
     "asked_by_sparse",
+    "asks_for_a_quantity",
     "check_argument",
     "class_name",
     "gives_way",
@@ -143,6 +144,15 @@ def asked_by_sparse(frame: Any) -> bool:
     if frame.f_code.co_name == _MULTIPLIES:
         return frame.f_back.f_back.f_code.co_name in ("__mul__", "__rmul__")  # not the method multiply
     return frame.f_code.co_name in _LEAVE
+
+
+def asks_for_a_quantity(frame: Any) -> bool:
+    """Whether a class with units is computing now: it asks each operand whether it is a quantity too."""
+    while frame.f_code.co_name in ("<listcomp>", "<genexpr>"):
+        frame = frame.f_back
+    return frame.f_code.co_name in ("__array_ufunc__", "__array_function__") and not is_internal(
+        frame.f_code.co_filename
+    )
 
 
 _LEAVE, _MULTIPLIES = ("_matmul_dispatch", "_divide"), "_multiply_2d_with_broadcasting"

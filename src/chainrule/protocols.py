@@ -21,6 +21,7 @@ from chainrule.answers import (
 )
 from chainrule.array import Array, joined, node_of, value_of
 from chainrule.errors import RecordingError
+from chainrule.foreign_calls import refused_by_torch
 from chainrule.layout import is_contiguous, laid_out_as
 from chainrule.libraries import PLAIN
 from chainrule.node import NO_PARAMS, at_line
@@ -252,6 +253,15 @@ def _written_by_numpy(run: Any, name: str, args: Any, kwargs: Any, out: Array) -
     return written
 
 
+# PyTorch's protocol ----------------------------------------------------------------------------------------
+
+
+def torch_function(cls: type, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """Called by PyTorch's functions; its operators take the error for NotImplemented, and Python asks Array."""
+    raise refused_by_torch(function)
+
+
 Array._call = staticmethod(call)
 Array.__array_ufunc__ = array_ufunc
 Array.__array_function__ = array_function
+Array.__torch_function__ = classmethod(torch_function)  # type: ignore[attr-defined]

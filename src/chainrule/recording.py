@@ -13,12 +13,14 @@ from chainrule.answers import recorded_constant
 from chainrule.argnums import name_of
 from chainrule.array import WATCHER, Array, form_of, holds_recorded, joined, node_of
 from chainrule.backward import BEING_RECORDED, Path, backpropagate, find_path
-from chainrule.errors import REFUSED, BlockError, GradientError, RecordingError
+from chainrule.errors import REFUSED, BlockError, GradientError, RecordingError, Refusal
+from chainrule.foreign_calls import refused_by_their_error
 from chainrule.inputs import CalledWith, alias
 from chainrule.libraries import PLAIN, copied, dtype_of, is_complex, is_foreign, is_inexact, namespace_of
 from chainrule.namespace import RECORDING
-from chainrule.node import Node, at_line, is_internal, is_library
+from chainrule.node import Node, at_line, is_internal
 from chainrule.operands import result
+from chainrule.shown import is_only_shown
 from chainrule.standins.names import standins
 from chainrule.trees import Tree, flatten
 
@@ -209,6 +211,8 @@ def record_call(
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, ValueError) and isinstance(error.__cause__, RecordingError):
             raise error.__cause__ from None  # NumPy hides it where a plain array is written into
+        if (refusal := refused_by_their_error(error)) is not None:
+            raise refusal from error
         for note in _notes_on(error, given):
             error.add_note(note)
         raise
@@ -226,13 +230,22 @@ def record_call(
     return Recording(inputs, trees, given, outputs, rebuild_outputs, path, recorded)
 
 
-def _raise_what_was_caught(refused: list[RecordingError]) -> None:
-    """Raise an error of this library that the user's code has caught: without it a gradient is lost without notice."""
+def _raise_what_was_caught(refused: list[Refusal]) -> None:
+    """Raise an error that the user's code, or a library, has caught to go on: a gradient would be lost unnoticed."""
     for error in refused:
         trace = error.__traceback__  # it begins where the error was caught
-        if trace is not None and not is_library(trace.tb_frame.f_code.co_filename):
+        if trace is not None and not _leaves_it_to_others(trace.tb_frame):
             error.add_note("the function catches this error and goes on, where without a recording there is none")
             raise error
+
+
+def _leaves_it_to_others(frame: Any) -> bool:
+    """Whether code that catches an error then asks another operand, or shows the value: NumPy, PyTorch's operators."""
+    return (
+        is_internal(frame.f_code.co_filename)
+        or is_only_shown(frame)
+        or (frame.f_globals.get("__name__", "").startswith(("torch.", "jax.")))
+    )
 
 
 def _notes_on(error: Exception, given: list[Any]) -> Iterator[str]:

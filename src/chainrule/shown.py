@@ -6,12 +6,12 @@ import ast
 import builtins
 import dis
 import functools
-import inspect
 import itertools
 import sys
 from typing import Any, NamedTuple
 
-from chainrule.node import is_internal, lines_of
+from chainrule.node import is_internal
+from chainrule.source_text import expressions_at, object_named, parts_of_name
 
 __all__ = ["is_formatted", "is_only_printed", "is_only_shown"]
 
@@ -57,7 +57,7 @@ def is_only_printed(frame: Any) -> bool:
     return (
         statement is not None
         and _prints(frame, statement.called)
-        and all(_found(frame, (name,)) is getattr(builtins, name) for name in statement.builtins)
+        and all(object_named(frame, (name,)) is getattr(builtins, name) for name in statement.builtins)
     )
 
 
@@ -70,23 +70,12 @@ def _is_of(module: str | None, packages: tuple[str, ...]) -> bool:
 
 def _prints(frame: Any, called: tuple[str, ...]) -> bool:
     """Whether a function, known by its name, prints, logs or plots."""
-    function = _found(frame, called)
+    function = object_named(frame, called)
     if function is print:
         return True
     if called[-1] == "write" and len(called) > 1:
-        return _found(frame, called[:-1]) in (sys.stdout, sys.stderr)
+        return object_named(frame, called[:-1]) in (sys.stdout, sys.stderr)
     return _is_of(getattr(function, "__module__", None), _PLOTS_AND_LOGS)
-
-
-def _found(frame: Any, names: tuple[str, ...]) -> Any:
-    """The object that a name such as `self.log.info` means in a frame, found without running user code; else None."""
-    root = names[0]
-    found: Any = next(
-        (scope[root] for scope in (frame.f_locals, frame.f_globals, frame.f_builtins) if root in scope), None
-    )
-    for name in names[1:]:
-        found = inspect.getattr_static(found, name, None)
-    return found
 
 
 # The statement ---------------------------------------------------------------------------------------------------
@@ -108,12 +97,11 @@ class _Statement(NamedTuple):
 @functools.lru_cache(maxsize=10_000)
 def _statement_at(code: Any, at: int) -> _Statement | None:
     """The statement of an instruction, if the instruction's result is only used in the strings that it shows."""
-    places = _places("".join(lines_of(code.co_filename)))
-    chain = places.get([*code.co_positions()][at // 2], ())
+    chain = expressions_at(code, at)
     used: set[str] = set()
     for inner, outer in itertools.pairwise(chain):
         if isinstance(outer, ast.Expr) and isinstance(inner, ast.Call):
-            called = _name(inner.func)
+            called = parts_of_name(inner.func)
             return None if called is None else _Statement(called, frozenset(used))
         if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name):
             used.add(inner.func.id)
@@ -143,34 +131,3 @@ def _makes_text(node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id=name)):
             return name in _TEXT_OF
     return False
-
-
-def _name(function: ast.AST) -> tuple[str, ...] | None:
-    """The parts of `self.log.info`; None for any other expression."""
-    if isinstance(function, ast.Name):
-        return (function.id,)
-    if isinstance(function, ast.Attribute) and (owner := _name(function.value)) is not None:
-        return (*owner, function.attr)
-    return None
-
-
-Place = tuple[int | None, int | None, int | None, int | None]
-
-
-@functools.lru_cache(maxsize=16)
-def _places(source: str) -> dict[Place, tuple[ast.AST, ...]]:
-    """Each expression of a source by its position, with the nodes around it up to the statement; empty on errors."""
-    found: dict[Place, tuple[ast.AST, ...]] = {}
-
-    def visit(node: ast.AST, around: tuple[ast.AST, ...]) -> None:
-        for child in ast.iter_child_nodes(node):
-            chain = (child, *around) if isinstance(child, ast.expr | ast.keyword) else (child,)
-            if isinstance(child, ast.expr):
-                found[child.lineno, child.end_lineno, child.col_offset, child.end_col_offset] = chain
-            visit(child, chain if isinstance(child, ast.expr | ast.keyword | ast.stmt) else ())
-
-    try:
-        visit(ast.parse(source), ())
-    except (SyntaxError, ValueError):
-        return {}
-    return found

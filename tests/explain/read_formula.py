@@ -254,7 +254,7 @@ class Parser:
         return FUNCTIONS[function](*(plain(a) for a in args))
 
     def bracket(self) -> Any:
-        """[condition], or the numbers of an array."""
+        """[condition], the numbers of an array, or a vector [a, b]."""
         found = re.compile(r"\[?(?:[-−\d.e+\s]|\]\s*\[)+\]\]?").match(self.text, self.at)
         if found is not None:
             self.at = found.end()
@@ -262,6 +262,12 @@ class Parser:
             numbers = np.array(rows, float)
             return numbers if found[0].startswith("[") else numbers[0]
         x = self.expression(CONDITION)
+        if self.peek()[1] == ",":
+            entries = [x]
+            while self.peek()[1] == ",":
+                self.take()
+                entries.append(self.expression(CONDITION))
+            x = np.array([*map(plain, entries)])
         self.take("]")
         return np.asarray(x, float)
 

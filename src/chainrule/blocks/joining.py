@@ -9,7 +9,7 @@ from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
-from chainrule.formula import call
+from chainrule.formula import call, vector
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 
@@ -32,9 +32,12 @@ def concatenate_backward(xp, dz, z, *xs, axis=-1):
     return tuple(dz[(..., slice(int(b) - x.shape[axis], int(b)), *after)] for x, b in zip(xs, stops, strict=True))
 
 
-@library_block(
-    notation=lambda *xs, axis: call("stack", *xs), complex=True, example=example(normal(3), normal(3)), dependence=moved
-)
+def _stacked(*xs, axis):
+    """[a, b], if the entries are numbers."""
+    return call("stack", *xs) if any(x.shape for x in xs) else vector(*xs)
+
+
+@library_block(notation=_stacked, complex=True, example=example(normal(3), normal(3)), dependence=moved)
 def stack(xp, *xs, axis=-1):
     """Arrays of the same shape joined along a new axis, counted from the right in the result."""
     return xp.stack(xs, axis=axis + xs[0].ndim + 1 if hasattr(xs[0], "ndim") else 0)

@@ -17,6 +17,7 @@ from chainrule.compile.rolling import rolled
 from chainrule.compile.segments import MemoryBudget, looped_in_segments
 from chainrule.compile.steady import Draws, Told, is_generator, told
 from chainrule.errors import RecordingError
+from chainrule.foreign_calls import refused_by_their_error
 from chainrule.forks import imported
 from chainrule.graph import graph_between
 from chainrule.layout import layout_of
@@ -301,9 +302,11 @@ def run_recorded(
     try:
         with _rarely_collected(), standins(f, args, kwargs, leaves):
             returned = f(*args, **kwargs)
-    except ValueError as error:
-        if isinstance(error.__cause__, RecordingError):
+    except (ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, ValueError) and isinstance(error.__cause__, RecordingError):
             raise error.__cause__ from None
+        if (refusal := refused_by_their_error(error)) is not None:
+            raise refusal from error
         raise
     finally:
         WATCHER.reset(token)

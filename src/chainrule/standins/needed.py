@@ -135,7 +135,8 @@ def _holds_objects(x: Any, draws: bool) -> bool:
     elif isinstance(x, types.FunctionType | types.ModuleType | type) or of_scipy(x):
         return False
     else:
-        parts = getattr(x, "__dict__", {}).values()
+        attributes = getattr(x, "__dict__", None)  # some objects answer to every name
+        parts = attributes.values() if isinstance(attributes, dict | types.MappingProxyType) else ()
     return any(of_scipy(part) or (draws and isinstance(part, GENERATORS)) for part in itertools.islice(parts, 100))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import string
+import types
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
@@ -53,8 +54,9 @@ def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
 def _named_places(holder: Any) -> list[tuple[str, Any]]:
     """The values that an object holds, with their names; variables in the order in which code first uses them."""
     code = getattr(holder, "__code__", None)
-    order = {} if code is None else {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))}
-    cells = zip(getattr(holder, "__closure__", None) or (), getattr(code, "co_freevars", ()), strict=False)
+    of_python = isinstance(code, types.CodeType)  # a class of compiled functions has an attribute of this name
+    order = {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))} if of_python else {}
+    cells = zip(getattr(holder, "__closure__", None) or (), code.co_freevars, strict=False) if of_python else ()
     closure = {id(cell): label for cell, label in cells}
     named = [(closure.get(id(p.holder)) or (p.key if isinstance(p.key, str) else ""), p.value) for p in places(holder)]
     return sorted(named, key=lambda place: order.get(place[0], len(order))) if order else named

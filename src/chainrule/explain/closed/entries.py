@@ -12,6 +12,7 @@ from chainrule.blocks.decompositions import eigh, svd
 from chainrule.blocks.indexing import add_at, getitem, key_of
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.parts import Part
+from chainrule.explain.closed.picks import entry
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.terms import ONE, Expr, Term, axes_of_shape, single
 from chainrule.node import Node
@@ -30,6 +31,8 @@ def _getitem(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | Non
         lead = value.axes[: len(value.axes) - read]
         taken = [(k, None if k is None else rest.pop(0)) for k in key]
         return value.along((*lead, *(i for k, i in taken if not isinstance(k, int | np.integer))))
+    if (places := _places(key, value.shape)) is not None:
+        return _picked(r, value, key, places)
     if _is_diagonal(key, value.shape):
         i, j = value.axes
         assert i is not None
@@ -37,6 +40,31 @@ def _getitem(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | Non
         same = value.renamed({j: i})
         return r.atoms.collected(same.terms, (i,))
     return None
+
+
+def _places(key: tuple[Any, ...], shape: tuple[int, ...]) -> list[int | None] | None:
+    """The one place that an index reads along each axis, None for whole axes; None if it is another kind of index."""
+    lead = len(shape) - len(key)
+    found: list[int | None] = [None] * max(lead, 0)
+    for k, n in zip(key, shape[lead:] if lead >= 0 else (), strict=False):
+        if isinstance(k, int | np.integer):
+            found.append(int(k) % n)
+        elif isinstance(k, slice) and (k == slice(None) or len(range(*k.indices(n))) == 1):
+            found.append(None if k == slice(None) else k.indices(n)[0])
+        else:
+            return None
+    return found if any(place is not None for place in found) else None
+
+
+def _picked(r: Reading, value: Expr, key: tuple[Any, ...], places: list[int | None]) -> Expr:
+    """The entries at places along some axes: those of an integer leave, those of a slice have length 1."""
+    axes = value.axes
+    for i, place in zip(axes, places, strict=True):
+        if i is not None and place is not None:
+            value = entry(r.atoms, value, i, place)
+    keys = [slice(None)] * (len(axes) - len(key)) + [*key]
+    kept = [(i, place) for i, place, k in zip(axes, places, keys, strict=True) if isinstance(k, slice)]
+    return value.along(tuple(None if place is not None else i for i, place in kept))
 
 
 def _part(r: Reading, node: Node, x: Any, key: tuple[Any, ...]) -> Expr | None:
@@ -80,8 +108,8 @@ def _add_at(r: Reading, node: Node, v: Any, key: tuple[Any, ...], shape: tuple[i
         return value.along(tuple(None if n == 1 else next(idx) for n in shape))
     axes = axes_of_shape(shape)
     free = tuple(i for i in axes if i is not None)
-    if len(shape) == len(key) == 1 and isinstance(key[0], int | np.integer) and not value.free() and free:
-        hot = Expr((Term(ONE, r.hot(int(key[0]) % shape[0], shape[0], free)),), axes)
+    if len(shape) == len(key) == 1 and free and (places := _places(key, shape)) is not None:
+        hot = Expr((Term(ONE, r.hot(places[0], shape[0], free)),), axes)
         return r.atoms.times(hot, value)
     if _is_diagonal(key, shape):
         delta = single(calls.identity(r.atoms, shape[0]), free, axes)

@@ -20,6 +20,7 @@ from chainrule.explain.closed.terms import Expr, Index, Term, UnwritableError, w
 from chainrule.explain.data import NO_DATA, Data
 from chainrule.explain.notation import formula_of
 from chainrule.formula import Formula, kron, name
+from chainrule.libraries import is_complex
 from chainrule.node import Node
 from chainrule.simplify import simplify
 
@@ -64,11 +65,12 @@ class ClosedForms:
         self.from_inputs = self._reading(self.inputs, symmetric=False)
         self.from_names = self._reading(self.named)
         self.from_loss = self._reading(self.named | {nodes[-1]})
+        self.from_all = self._reading(set(symbols))
         self.definitions = {self.from_names: tuple(self._definitions(self.named))}
         few = self.named.difference(self._multiples())
         if few != self.named:
             self.definitions[self._reading(few)] = tuple(self._definitions(few))
-        readings = (self.from_inputs, self.from_loss, *self.definitions)
+        readings = (self.from_inputs, self.from_loss, self.from_all, *self.definitions)
         self.far: dict[GraphReading, set[Node]] = {reading: set() for reading in readings}
         self.far_from_all: set[Node] = set()
         self.names: dict[Any, Formula] = {}
@@ -136,7 +138,7 @@ class ClosedForms:
         if with_loss is not None and (best is None or pieces(with_loss) + WORTH <= pieces(best)):
             best = with_loss
         if best is None or pieces(best) > LONGEST:
-            best = self._plainly(gradient)
+            best = self._over(self.from_all, gradient, {}) or self._plainly(gradient)
         return None if best is None or pieces(best) > LONGEST else best
 
     def jacobian(self, gradient: Any, seed: Node) -> Formula | None:
@@ -233,13 +235,21 @@ class ClosedForms:
             return
 
     def _plainly(self, gradient: Node) -> Formula | None:
-        """A gradient that index notation cannot write: block by block, over all names."""
+        """A gradient that index notation cannot write: block by block over all names; a complex one also over fewer."""
         if _is_far(gradient, self.symbols, self.far_from_all):
             return None
-        simple = simplify(Array(gradient), self.symbols)
+        leaves = [self.symbols]
+        if self.is_short and is_complex(gradient.value):  # real gradients were read over these before
+            leaves += (
+                {node: f for node, f in self.symbols.items() if node in few} for few in (self.named, self.inputs)
+            )
+        return min((self._block_by_block(gradient, symbols) for symbols in leaves), key=pieces)
+
+    def _block_by_block(self, gradient: Node, symbols: Mapping[Node, Formula]) -> Formula:
+        simple = simplify(Array(gradient), symbols)
         if type(simple) is not Array:
             return self._of_constant(simple)
-        return formula_of(node_of(simple), self.symbols, self.constants)
+        return formula_of(node_of(simple), symbols, self.constants)
 
     def _leaf(self, x: Any) -> Formula:
         if isinstance(x, Part):

@@ -18,13 +18,17 @@ from chainrule.blocks.elementwise import where
 from chainrule.blocks.matrices import inv
 from chainrule.explain.closed.atoms import Atoms, content
 from chainrule.explain.closed.contraction import FactorNetwork, MatrixTerm
+from chainrule.explain.closed.picks import entry
 from chainrule.explain.closed.products import added, chain, matmul, scaled, signed, sum_of_chains
 from chainrule.explain.closed.rows import is_tall, row_of, turns
 from chainrule.explain.closed.terms import Atom, Expr, Index, Term, UnwritableError, cost, single
 from chainrule.explain.notation import block_formula
-from chainrule.formula import Formula, call, indicator, name, number, unit
+from chainrule.formula import Formula, call, indicator, name, number, unit, vector
 
 __all__ = ["Writing"]
+
+MOST_ENTRIES = 4
+"""Vectors of more entries than this are not written by their entries."""
 
 
 class Writing:
@@ -59,6 +63,8 @@ class Writing:
             return found
         if not x.terms:
             return number("0", x.shape)
+        if (entries := self._entries(x)) is not None:
+            return entries
         try:
             return self._sum(x, beside)
         except UnwritableError:
@@ -96,6 +102,16 @@ class Writing:
         for p in others:
             parts.append((p.number, self._written(p, x, beside=whole)))
         return added(parts).of_shape(x.shape)
+
+    def _entries(self, x: Expr) -> Formula | None:
+        """A sum of multiples of different unit vectors as [a, b]; None of any other value, and of long vectors."""
+        if len(x.axes) != 1 or not x.used() or x.shape[0] > MOST_ENTRIES:
+            return None
+        (i,) = x.used()
+        units = [{f[0] for f in t.factors if f[0].kind == "hot" and f[1] == (i,)} for t in x.terms]
+        if not all(units) or len(set().union(*units)) < 2:
+            return None
+        return vector(*(self.formula(entry(self.atoms, x, i, c)) for c in range(i.size)))
 
     def named(self, x: Expr) -> Formula | None:
         """The name of a value or of its negative, if it has one; of an array of shape (1, n) as a column."""

@@ -21,9 +21,10 @@ from chainrule.explain.closed.atoms import Atoms, exactly
 from chainrule.explain.closed.choices import CHOICES, needed
 from chainrule.explain.closed.entries import ENTRIES
 from chainrule.explain.closed.functions import FUNCTIONS
+from chainrule.explain.closed.picks import hot
 from chainrule.explain.closed.reading import Reading
 from chainrule.explain.closed.sums import SUMS
-from chainrule.explain.closed.terms import ONE, Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
+from chainrule.explain.closed.terms import Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
 from chainrule.explain.data import NO_DATA, Data, Origin
 from chainrule.inputs import alias
 from chainrule.libraries import is_complex
@@ -105,9 +106,9 @@ class GraphReading(Reading):
             places = [int(k[0]) for k in np.nonzero(c)]
             hots = [self.hot(k, i.size, (i,)) for k, i in zip(places, idx, strict=True)]
             return Expr((Term(exactly(c[tuple(places)]), hots[0] | hots[1]),), axes)
-        hot = one_hot(c) if len(idx) == c.ndim <= 2 else None
-        if hot is not None:
-            return Expr((Term(exactly(hot.number), self.hot(hot.labels, hot.size, idx)),), axes)
+        rows = one_hot(c) if len(idx) == c.ndim <= 2 else None
+        if rows is not None:
+            return Expr((Term(exactly(rows.number), self.hot(rows.labels, rows.size, idx)),), axes)
         if (other := _all_but_one_hot(c)) is not None and len(idx) == c.ndim:
             less = Expr((Term(exactly(-other.number), self.hot(other.labels, other.size, idx)),), axes)
             return self.atoms.plus(self.atoms.number(other.number, axes), less)
@@ -129,15 +130,7 @@ class GraphReading(Reading):
         )
 
     def hot(self, labels: Any, size: int, idx: tuple[Index, ...]) -> dict[Any, Fraction]:
-        labels = np.asarray(labels)
-        atom = self.atoms.atom(
-            ("hot", labels.shape, size, labels.tobytes()),
-            kind="hot",
-            axes=len(idx),
-            content=labels,
-            shape=(*labels.shape, size),
-        )
-        return {(atom, idx): ONE}
+        return hot(self.atoms, labels, size, idx)
 
     def _read(self, node: Node) -> Expr:
         if is_complex(node.value):

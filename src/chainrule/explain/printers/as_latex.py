@@ -158,6 +158,7 @@ LATEX = Notation(
         "abs": lambda f, x: rf"\left|{x}\right|",
         "norm": lambda f, x: rf"\left\|{x}\right\|",
         "relation": lambda f, x, y: f"{x} {RELATIONS[f.text]} {y}",
+        "vector": lambda f, *xs: rf"\left[{f', {BREAK}'.join(xs)}\right]",
         "indicator": lambda f, x: rf"\left[{x}\right]",
         "cases": lambda f, condition, x, y: (
             rf"\begin{{cases}} {x} & \text{{if }} {condition} \\ {y} & \text{{otherwise}} \end{{cases}}"

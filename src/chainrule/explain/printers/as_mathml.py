@@ -125,6 +125,7 @@ MATHML = Notation(
         "abs": lambda f, x: _around("|", x, "|"),
         "norm": lambda f, x: _around("‖", x, "‖"),
         "relation": lambda f, x, y: _row(x, _between(escape(f.text)), y),
+        "vector": lambda f, *xs: _row("<mo>[</mo>", "<mo>,</mo>".join(xs), "<mo>]</mo>"),
         "indicator": lambda f, x: _row("<mo>[</mo>", x, "<mo>]</mo>"),
         "cases": _cases,
     },

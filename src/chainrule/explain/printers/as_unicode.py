@@ -69,6 +69,7 @@ UNICODE = Notation(
         "norm": lambda f, x: f"‖{x}‖",
         "relation": lambda f, x, y: f"{x} {f.text} {y}",
         "indicator": lambda f, x: f"[{x}]",
+        "vector": lambda f, *xs: f"[{', '.join(xs)}]",
         "cases": lambda f, condition, x, y: f"{x} where {condition} else {y}",
     },
     parentheses=("(", ")"),

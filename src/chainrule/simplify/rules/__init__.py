@@ -19,7 +19,7 @@ from chainrule.inputs import alias
 from chainrule.node import value_of_operand
 from chainrule.simplify.builder import Builder, shape_and_dtype
 from chainrule.simplify.matching import IdentityRule
-from chainrule.simplify.rules import broadcasting, elementwise, masks, matrices, outside, shapes
+from chainrule.simplify.rules import broadcasting, complex_numbers, elementwise, masks, matrices, outside, shapes
 from chainrule.simplify.rules.rule import Rewrite
 from chainrule.simplify.structure import is_result_of
 
@@ -68,6 +68,7 @@ FOR_READING = _by_block(
     Rewrite((numpy_number,), lambda build, x, dtype: x),
     Rewrite((multiply,), integers_meet_reals, frozenset([cast_to_integer])),
     *(r for r in STRUCTURAL if r.function in _SHORTER),
+    *complex_numbers.RULES,
     *map(IdentityRule, REAL),
 )
 """The rules for formulas to be read: none that replaces a block by another."""
