@@ -12,6 +12,13 @@ from chainrule.explain.printers import unicode
 X = np.array([1.0, 4.0, 2.0])
 
 
+def total(x):
+    s = 0
+    for v in x:
+        s += v**2
+    return s
+
+
 def named(x):
     total = np.sum(x**2)
     return math.sqrt(total) + 0 * total
@@ -27,6 +34,10 @@ def named(x):
         (lambda x: np.sum(x.astype(float).reshape(3).copy()), X, ["sum"]),
         (lambda x: np.append(x, 1.0) @ np.ones(4), X, ["concatenate", "matmul"]),
         (lambda x: np.sum(x.copy()) + np.sum(np.ones_like(x)), X, ["sum", "constant_array", "sum", "add"]),
+        (lambda x: sum(v**2 for v in x), X, ["getitem", "power"] + ["getitem", "power", "add"] * 2),
+        (lambda x: math.prod(x), X, ["getitem", "getitem", "getitem", "stack", "prod"]),
+        (lambda x: math.hypot(x[0], x[1]), X, ["getitem", "getitem", "hypot"]),
+        (lambda x: sum(x * 2.0), X, ["multiply", "sum"]),
         (named, X, ["power", "sum", "sqrt", "multiply", "add"]),
     ],
 )
@@ -35,6 +46,17 @@ def test_what_only_hands_a_value_on_is_no_step(f, x, blocks):
     assert [step.block for step in explanation.forward[1:]] == blocks
     assert explanation.forward[-1].value == f(x)
     np.testing.assert_array_equal(explanation["x"].gradient.value, cr.grad(f)(x))
+
+
+def test_a_sum_that_begins_with_nothing_begins_with_its_first_term():
+    steps = [(unicode(step.name), unicode(step.formula)) for step in cr.explain(total)(X[:2]).forward[1:]]
+    assert steps == [("v", "x[0]"), ("s", "v²"), ("v2", "x[1]"), ("a", "v2²"), ("s2", "s + a")]
+
+
+@pytest.mark.parametrize(("f", "block"), [(lambda x: (0.0 + x) @ x, "add"), (lambda x: x @ (x * 1.0), "multiply")])
+def test_numbers_that_the_function_writes_stay_steps(f, block):
+    """Only the integers 0 and 1, with which sums and products begin, are left out."""
+    assert block in [step.block for step in cr.explain(f)(X).forward]
 
 
 def test_a_value_that_is_handed_on_under_another_name_is_a_step():

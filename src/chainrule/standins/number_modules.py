@@ -11,7 +11,7 @@ import functools
 import math
 import statistics
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,10 @@ def _log(x: Any, base: Any = None) -> Any:
     return np.log(x) if base is None else np.log(x) / np.log(base)
 
 
-def _norm(xs: Iterable[Any]) -> Any:
+def _norm(xs: Sequence[Any]) -> Any:
     """√(Σ x²), without squares, which overflow or vanish where their root does not."""
-    return functools.reduce(np.hypot, xs, 0.0)
+    first, *others = xs if len(xs) > 1 else (0.0, *xs)
+    return functools.reduce(np.hypot, others, first)
 
 
 def _product(xs: Any, start: Any = 1) -> Any:
@@ -59,7 +60,7 @@ _MATH: dict[str, Callable[..., Any]] = {
     "log": _log,
     "pow": np.power,
     "hypot": lambda *xs: _norm(xs),
-    "dist": lambda p, q: _norm(x - y for x, y in zip(p, q, strict=True)),
+    "dist": lambda p, q: _norm([x - y for x, y in zip(p, q, strict=True)]),
     "fsum": lambda xs: np.sum(joined(xs)),
     "prod": _product,
     "sumprod": lambda p, q: np.sum(joined(p) * joined(q)),
