@@ -11,7 +11,7 @@ import functools
 import math
 import statistics
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
