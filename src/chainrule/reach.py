@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import sys
@@ -17,13 +18,16 @@ from chainrule.node import Node, is_library
 
 __all__ = [
     "Place",
+    "Reach",
     "globals_of",
     "is_filled",
     "is_of_library",
+    "is_of_library_module",
     "own_attribute",
     "places",
     "reached",
     "steps_of",
+    "words_of",
 ]
 
 REACH = 20_000
@@ -33,13 +37,51 @@ REACH = 20_000
 def reached(f: Any) -> Iterator[Any]:
     """The objects that a function can reach: itself, its globals and closures, and what those hold."""
     seen: set[int] = set()
+    reach = Reach()
     queue: deque[Any] = deque([f])
     while queue and len(seen) < REACH:
         item = queue.popleft()
         if id(item) not in seen:
             seen.add(id(item))
             yield item
-            queue += [place.value for place in places(item)]
+            queue += [place.value for place in reach.places(item)]
+
+
+class Reach:
+    """The places that code can reach, found object by object.
+
+    A module is reached like any object, but only the members that some code names count: `tools.grid.build` in a
+    function, `self.tools = tools` in another. So members of modules that were met before are found when code that
+    names them is met, and the other way round.
+    """
+
+    def __init__(self) -> None:
+        self.words: set[str] = set()
+        self.modules: list[dict[str, Any]] = []
+
+    def places(self, item: Any) -> list[Place]:
+        """The places of an object, with those in modules that it makes reachable."""
+        if isinstance(item, types.ModuleType):
+            if is_of_library_module(item):
+                return []
+            self.modules.append(_members(item))
+            return _named_in(self.modules[-1:], self.words)
+        found = places(item)
+        if isinstance(item, types.FunctionType) and not is_library(item.__code__.co_filename):
+            new = words_of(item.__code__) - self.words
+            self.words |= new
+            found += _named_in(self.modules, new)
+            found += _fixed(*(sys.modules[word] for word in new if word in sys.modules))  # importlib, sys.modules
+        return found
+
+
+def _named_in(modules: list[dict[str, Any]], words: set[str]) -> list[Place]:
+    return [Place(members, name, members[name]) for members in modules for name in words & members.keys()]
+
+
+def _members(module: types.ModuleType) -> dict[str, Any]:
+    """The namespace of a module, read without the code by which some import their members late."""
+    return object.__getattribute__(module, "__dict__")
 
 
 def is_filled(cell: Any) -> bool:
@@ -92,7 +134,7 @@ def places(item: Any) -> list[Place]:
     if isinstance(item, type):
         if is_of_library(item):
             return []
-        return [*(Place(item, name, x) for name, x in vars(item).items()), *_fixed(*item.__bases__)]
+        return [*(Place(item, name, x) for name, x in vars(item).items()), *_fixed(*item.__bases__, type(item))]
     if isinstance(item, staticmethod | classmethod):
         return _fixed(item.__func__)
     if isinstance(item, property):
@@ -133,12 +175,24 @@ def _fixed(*values: Any) -> list[Place]:
 def is_of_library(kind: type) -> bool:
     """Whether a class is not the user's. The module of an interactive session has no file."""
     module = sys.modules.get(kind.__module__)
-    return kind.__module__ != "__main__" and is_library(getattr(module, "__file__", None))
+    if module is None or module is builtins:  # exec'd code and modules that are not in sys.modules have classes too
+        return not kind.__flags__ & _OF_A_CLASS_STATEMENT
+    return is_of_library_module(module)
+
+
+_OF_A_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 
 def is_of_library_module(module: types.ModuleType) -> bool:
-    """Whether a module is not the user's."""
-    return module.__name__ != "__main__" and is_library(getattr(module, "__file__", None))
+    """Whether a module is not the user's. Modules made at run time, and folders without `__init__.py`, have no file."""
+    members = _members(module)
+    file, spec = members.get("__file__"), members.get("__spec__")
+    if members.get("__name__") == "__main__":
+        return False
+    if file is not None or spec is None:
+        return file is not None and is_library(file)
+    folders = spec.submodule_search_locations
+    return folders is None or any(map(is_library, folders))
 
 
 def _slots(kind: type) -> list[str]:
@@ -158,15 +212,17 @@ def globals_of(code: types.CodeType) -> frozenset[str]:
     return frozenset(step.argval for step in steps_of(code) if step.opname.endswith(("_GLOBAL", "_NAME")))
 
 
+@functools.lru_cache(maxsize=10_000)
+def words_of(code: types.CodeType) -> frozenset[str]:
+    """What code may call a module's member by: names, and texts (`getattr(module, "build")`)."""
+    inner = (words_of(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    texts = (part for part in code.co_consts if isinstance(part, str) and len(part) < 100)
+    return frozenset(code.co_names).union(texts, *inner)
+
+
 def _named(code: types.CodeType, scope: dict[str, Any]) -> list[Place]:
-    """The globals that a function's code names, and the members of the user's modules and classes that it names."""
+    """The globals that a function's code names."""
     found = [Place(scope, n, scope[n]) for n in globals_of(code) if n in scope]
-    for owner in [place.value for place in found]:
-        if isinstance(owner, types.ModuleType):
-            if not is_of_library_module(owner):
-                found += [Place(vars(owner), n, vars(owner)[n]) for n in code.co_names if n in vars(owner)]
-        elif isinstance(owner, type) and not is_of_library(owner):
-            found += [Place(owner, n, vars(owner)[n]) for n in code.co_names if n in vars(owner)]
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
             found += _named(part, scope)

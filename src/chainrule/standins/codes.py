@@ -56,7 +56,7 @@ def writes_or_joins(code: types.CodeType) -> bool:
     """
     return (
         _writes_entries(code)
-        or bool((UNSEEN_WORDS | DISTRIBUTION_WORDS | {"deque"}) & _words(code))
+        or bool((UNSEEN_WORDS | DISTRIBUTION_WORDS | {"deque", "eval", "exec"}) & _words(code))
         or any(
             step.opname == "BUILD_LIST" or (step.opname == "BUILD_TUPLE" and after.opname not in _NO_ARGUMENT)
             for step, after in itertools.pairwise(steps_of(code))

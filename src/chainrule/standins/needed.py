@@ -8,13 +8,22 @@ import itertools
 import random
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from chainrule.block import Block
 from chainrule.node import is_library
-from chainrule.reach import Place, globals_of, is_filled, own_attribute, reached
+from chainrule.reach import (
+    Place,
+    globals_of,
+    is_filled,
+    is_of_library,
+    is_of_library_module,
+    own_attribute,
+    reached,
+    words_of,
+)
 from chainrule.standins.codes import (
     asks_identity,
     codes_in,
@@ -57,14 +66,16 @@ class _Needs(NamedTuple):
     names : the names that need a stand-in, with it; most often none.
     kept : the names that keep their meaning, because code compares them by `is`.
     outside : whether buffers must stand for arrays from outside.
-    links : the globals that this result depends on.
+    links : the globals, and members of modules and classes, that this result depends on.
+    contents : the globals whose contents it depends on, such as a dict of functions, with their fingerprint.
     held : objects whose ids are in the cache's key, kept alive.
     """
 
     names: list[tuple[ReplacedName, Any]]
     kept: frozenset[str]
     outside: bool
-    links: list[tuple[dict[str, Any], str, Any]]
+    links: list[tuple[Mapping[str, Any], str, Any]]
+    contents: list[tuple[dict[str, Any], str, Any]]
     held: list[Any]
 
 
@@ -82,7 +93,8 @@ def needs_of(roots: list[Any]) -> _Needs:
         found = [x for root in roots for x in reached(root)]
         functions = [x for x in found if isinstance(x, types.FunctionType)]
         functions = [x for x in functions if not is_library(x.__code__.co_filename)]
-        links = [link for function in functions for link in _links(function)]
+        links = [link for function in functions for link in _links(function)] + _members(found, functions)
+        contents = [place for function in functions for place in _contents(function, held)]
         if len(_known) >= 1000:
             _known.clear()
         codes = [(function, code) for function in functions for code in codes_in(function.__code__)]
@@ -91,16 +103,16 @@ def needs_of(roots: list[Any]) -> _Needs:
         outside = outside or any(_holds_objects(x, draws) for x in found)
         names, kept = _needed(functions)
         names += _names_in_random() if any(map(_is_pythons_random, found)) else []
-        known = _known[key] = _Needs(names, kept, outside, links, held)
+        known = _known[key] = _Needs(names, kept, outside, links, contents, held)
     return known
 
 
 def _is_current(needs: _Needs) -> bool:
-    """Whether the globals that a result depends on have the same values as before."""
-    for scope, name, value in needs.links:  # noqa: SIM110, a generator costs
+    """Whether what a result depends on has the same values as before."""
+    for scope, name, value in needs.links:
         if meant(scope.get(name)) is not value:
             return False
-    return True
+    return all(_fingerprint(meant(scope.get(name)), []) == key for scope, name, key in needs.contents)
 
 
 def _is_pythons_random(x: Any) -> bool:
@@ -201,6 +213,32 @@ def _links(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], str, 
                 yield scope, name, value
         if has_imports(code):
             yield vars(builtins), "__import__", meant(vars(builtins)["__import__"])
+
+
+def _contents(function: types.FunctionType, held: list[Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """The globals that a function names and that may hold other code later: containers, objects, registries."""
+    scope = function.__globals__
+    for name in {name for code in codes_in(function.__code__) for name in globals_of(code)}:
+        value = meant(scope.get(name))
+        if isinstance(value, types.FunctionType):
+            changes = value.__closure__ is not None  # as functools.singledispatch makes
+        else:
+            changes = not isinstance(value, type | types.ModuleType | Block) and _may_have_code(value)
+        if changes:
+            yield scope, name, _fingerprint(value, held)
+
+
+def _members(found: list[Any], functions: list[types.FunctionType]) -> list[tuple[Mapping[str, Any], str, Any]]:
+    """The functions and classes in the user's modules and classes, which may be replaced by others."""
+    words = frozenset[str]().union(*(words_of(function.__code__) for function in functions))
+    holders = [vars(x) for x in found if isinstance(x, types.ModuleType) and not is_of_library_module(x)]
+    links = [(names, name, meant(names[name])) for names in holders for name in words & names.keys()]
+    kinds = [vars(x) for x in found if isinstance(x, type) and not is_of_library(x)]
+    links += [(names, name, value) for names in kinds for name, value in names.items()]
+    return [link for link in links if isinstance(link[2], _WITH_CODE) or _may_stand(link[2])]
+
+
+_WITH_CODE = (types.FunctionType, type, types.ModuleType, staticmethod, classmethod, property)
 
 
 def _needed(functions: list[types.FunctionType]) -> tuple[list[tuple[ReplacedName, Any]], frozenset[str]]:

@@ -26,7 +26,7 @@ from chainrule.errors import RecordingError
 from chainrule.forks import waited_for
 from chainrule.libraries import PLAIN
 from chainrule.node import at_line
-from chainrule.reach import REACH, Place, is_of_library, places
+from chainrule.reach import REACH, Place, Reach, is_of_library
 from chainrule.sharing import owner_of_memory
 from chainrule.standins.buffer import Buffer, Memory, made_buffer, plain_of
 from chainrule.standins.function import Stands
@@ -168,6 +168,7 @@ def _reached(roots: list[Any]) -> Iterator[Place]:
     """The places that a function can reach, but not those in lists of numbers and in objects of other libraries."""
     queue: deque[Place] = deque(Place(None, None, root) for root in roots)
     seen: set[int] = set()
+    reach = Reach()
     while queue and len(seen) < REACH:
         place = queue.popleft()
         yield place
@@ -177,16 +178,16 @@ def _reached(roots: list[Any]) -> Iterator[Place]:
             continue
         seen.add(id(value))
         if not _is_closed(value):
-            queue += places(value)
+            queue += reach.places(value)
 
 
-_WITHOUT_PLACES = {np.ndarray, str, Array, Buffer, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
+_WITHOUT_PLACES = {np.ndarray, str, Array, Buffer, types.BuiltinFunctionType, types.CodeType}
 
 
 def _is_closed(x: Any) -> bool:
     """Whether nothing may be replaced in an object: a list of numbers, or what shares its arrays with others."""
     kind = type(x)
-    if kind in (dict, tuple, types.FunctionType, types.MethodType):
+    if kind in (dict, tuple, types.FunctionType, types.MethodType, types.ModuleType):
         return False
     if issubclass(kind, Stands):
         return True

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.node import Node
-from chainrule.reach import REACH, places
+from chainrule.reach import REACH, Place, Reach
 
 __all__ = ["Names", "captured", "data_in_reach", "numbers_of", "variables_of", "variables_read"]
 
@@ -34,13 +34,14 @@ def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
     """
     found: dict[str, np.ndarray] = {}
     seen: set[int] = set()
+    reach = Reach()
     queue: deque[tuple[Any, str]] = deque([(f, "")])
     while queue and len(seen) < REACH:
         holder, called = queue.popleft()
         if id(holder) in seen:
             continue
         seen.add(id(holder))
-        for label, value in _named_places(holder):
+        for label, value in _named_places(holder, reach.places(holder)):
             array = numbers_of(value)
             if array is None:
                 queue.append((value, label or called))
@@ -51,14 +52,14 @@ def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
     return found
 
 
-def _named_places(holder: Any) -> list[tuple[str, Any]]:
-    """The values that an object holds, with their names; variables in the order in which code first uses them."""
+def _named_places(holder: Any, places: list[Place]) -> list[tuple[str, Any]]:
+    """The values in an object's places with their names; variables in the order in which code first uses them."""
     code = getattr(holder, "__code__", None)
     of_python = isinstance(code, types.CodeType)  # a class of compiled functions has an attribute of this name
     order = {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))} if of_python else {}
     cells = zip(getattr(holder, "__closure__", None) or (), code.co_freevars, strict=False) if of_python else ()
     closure = {id(cell): label for cell, label in cells}
-    named = [(closure.get(id(p.holder)) or (p.key if isinstance(p.key, str) else ""), p.value) for p in places(holder)]
+    named = [(closure.get(id(p.holder)) or (p.key if isinstance(p.key, str) else ""), p.value) for p in places]
     return sorted(named, key=lambda place: order.get(place[0], len(order))) if order else named
 
 
