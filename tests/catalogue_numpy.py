@@ -585,6 +585,7 @@ NUMPY_ELEMENTWISE = [
         ("fmin", np.fmin, torch.fmin, normal, normal),
         ("fmod", np.fmod, torch.fmod, normal, far_from_zero),
         ("copysign", np.copysign, torch.copysign, far_from_zero, far_from_zero),
+        ("nextafter", np.nextafter, lambda x, y: x + (torch.nextafter(x, y) - x).detach(), normal, normal),
         ("logaddexp2", np.logaddexp2, _torch_logaddexp2, normal, normal),
         ("heaviside", lambda x, h: np.heaviside(x, h) * x, lambda x, h: torch.where(x > 0, x, 0 * h), apart, normal),
     ]

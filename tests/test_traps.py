@@ -314,7 +314,7 @@ def test_what_numpy_refuses_is_refused_with_its_error_and_the_line(f):
     assert "test_traps.py" in str(told.value) + "".join(getattr(told.value, "__notes__", []))
 
 
-@pytest.mark.parametrize("f", [np.fix, np.spacing, lambda x: np.nextafter(x, 9.0), special.round, special.gammasgn])
+@pytest.mark.parametrize("f", [np.fix, np.spacing, special.round, special.gammasgn])
 def test_steps_have_gradient_0(f):
     np.testing.assert_array_equal(cr.grad(lambda x: np.sum(f(x)) + np.sum(x))(np.array([0.3, 2.7])), [1.0, 1.0])
 

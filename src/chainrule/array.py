@@ -36,6 +36,7 @@ from chainrule.node import Node, at_line, is_internal, user_frame
 from chainrule.operands import NUMERIC, asked_by_sparse, asks_for_a_quantity, numeric, plain_array, taken_apart_by
 from chainrule.shown import is_formatted, is_only_printed, is_only_shown
 from chainrule.targets import refused_write, target_of_write
+from chainrule.texts import note_written, text_of
 from chainrule.views import View
 
 __all__ = [
@@ -255,11 +256,10 @@ class Array(Methods, metaclass=ArrayClass):
         """The notebook display, in the form that marimo asks for."""
         return "text/html", self._repr_mimebundle_()["text/html"]
 
-    def __str__(self) -> str:
-        return str(shown(self._node))
+    def __format__(self, spec: str | None = None) -> str:
+        return text_of(shown(self._node), self._node.differentiable, spec)
 
-    def __format__(self, spec: str) -> str:
-        return format(shown(self._node), spec)
+    __str__ = __format__
 
     # Plain values: control flow may depend on them, gradients may not be lost through them ------------------
 
@@ -305,10 +305,10 @@ class Array(Methods, metaclass=ArrayClass):
         return read(self._node).tobytes(*args)
 
     def tofile(self, *args: Any, **kwargs: Any) -> None:
-        read(self._node).tofile(*args, **kwargs)  # only writes a file, so no gradient is lost
+        note_written(read(self._node)).tofile(*args, **kwargs)
 
     def dump(self, file: Any) -> None:
-        read(self._node).dump(file)
+        note_written(read(self._node)).dump(file)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Called by np.asarray(x) and np.array([x, y]): recorded numbers, in an array of dtype object."""

@@ -38,7 +38,6 @@ LEFT_OUT = {
     "hfft",
     "intersect1d",
     "can_cast",
-    "nextafter",
     "trim_zeros",
 }
 LEFT_OUT |= {name for name in dir(scipy.special) if name.startswith(("mathieu", "modfresnel"))}
@@ -46,7 +45,7 @@ LEFT_OUT |= {"jvp", "yvp", "kvp", "ivp", "h1vp", "h2vp"}  # SciPy makes a plain 
 LEFT_OUT |= {"hyp1f1", "polydiv", "tklmbda"}  # never ends at infinity; its remainder is rounding; found by bisection
 """What writes files, returns whatever stood in memory, crashes or is wrong in plain SciPy, or is about dtypes.
 
-And `nextafter`, a step here and in JAX, though differences see a slope; `polydiv`, whose remainder may be rounding;
+And `polydiv`, whose remainder may be rounding;
 `intersect1d` and `trim_zeros`, whose results jump where two numbers become equal, or one is 0."""
 
 NOT_GIVEN = ("out", "like", "order", "device", "overwrite_input", "tol", "mean", "einsum_call")

@@ -267,6 +267,7 @@ copysign = elementwise(
     None,
     answers_for=(np.copysign,), example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
+nextafter = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y), one, None, answers_for=(np.nextafter,))  # x, up to rounding
 heaviside = elementwise(
     "heaviside", lambda xp, x, y: _heaviside(xp, x, y) if is_foreign(x) and not is_recorded(x) else xp.heaviside(x, y),
     None,

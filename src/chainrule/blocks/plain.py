@@ -15,6 +15,7 @@ from chainrule.blocks.integers import step
 from chainrule.formula import name, number
 from chainrule.libraries import as_numpy, numpy_form
 from chainrule.step import record
+from chainrule.texts import note_written
 
 
 def _of_values(function):
@@ -60,6 +61,20 @@ RECORDED = frozenset([np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.sear
 RECORDED |= {np.isin, np.argpartition, np.nanargmax, np.nanargmin, np.isclose, np.allclose, np.array_equal}
 """Functions whose result is recorded, because its shape does not depend on values."""
 
+
+def _to_file(function):
+    written = _of_values(function)
+
+    @answers(function)
+    def plain(*args, **kwargs):
+        for x in (*args, *kwargs.values()):
+            if is_recorded(x):
+                note_written(plain_of(x))
+        return written(*args, **kwargs)
+
+
+for _function in (np.save, np.savez, np.savez_compressed, np.savetxt):
+    _to_file(_function)
 for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
     _of_forms(_form)
 for _function in (
@@ -89,14 +104,10 @@ for _function in (
     np.may_share_memory,
     np.shares_memory,
     np.einsum_path,
-    # text and files
+    # text
     np.array_repr,
     np.array_str,
     np.array2string,
-    np.save,
-    np.savez,
-    np.savez_compressed,
-    np.savetxt,
     # integers and bits
     np.ravel_multi_index,
     np.unravel_index,

@@ -22,6 +22,7 @@ from chainrule.libraries import NUMPY as PLAIN_TYPES
 from chainrule.standins.needed import ON_IMPORT, needs_of
 from chainrule.standins.outside import Outside
 from chainrule.standins.replaced import ReplacedName
+from chainrule.texts import WRITTEN
 
 __all__ = ["standins"]
 
@@ -33,18 +34,20 @@ class _StandIns:
     before the first line of `__exit__`, the names are restored when the object is deleted.
     """
 
-    __slots__ = ("before", "buffered", "imported", "left", "names", "outside")
+    __slots__ = ("before", "buffered", "imported", "left", "names", "outside", "written")
 
     def __init__(self, names: list[tuple[ReplacedName, Any]], outside: Outside | None):
         self.names = names
         self.outside = outside
         self.buffered = BUFFERED.get()
+        self.written = WRITTEN.get()
         self.before = ON_IMPORT.get()
         self.imported = _Imported(id(self))
 
     def __enter__(self) -> None:
         self.left = False
         BUFFERED.set(True)
+        WRITTEN.set([])
         ON_IMPORT.set(self.imported.add)
         try:
             with _lock:
@@ -66,6 +69,7 @@ class _StandIns:
 
     def _leave(self) -> None:
         BUFFERED.set(self.buffered)
+        WRITTEN.set(self.written)
         ON_IMPORT.set(self.before)
         try:
             for outside in (*self.imported.outside, self.outside):

@@ -42,7 +42,7 @@ from chainrule.standins.loops import CACHED, CALLED_FOR_EACH, called_for_each
 from chainrule.standins.modules import LOOP_NAMES, MODULES, NUMBER_TYPES, NUMPY_FUNCTIONS, module_standin
 from chainrule.standins.number_modules import NUMBER_FUNCTIONS, NUMBER_MODULES, number_module_standin
 from chainrule.standins.number_types import PYTHON_TYPES
-from chainrule.standins.numpy_functions import JOINS
+from chainrule.standins.numpy_functions import JOINS, READERS
 from chainrule.standins.python_functions import PYTHON_FUNCTIONS
 from chainrule.standins.replaced import ReplacedName, name_in
 from chainrule.standins.scipy_functions import of_scipy, scipy_standin
@@ -332,6 +332,6 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
     standin = _FUNCTIONS.get(id(value))
     if standin is None:
         return called_for_each(value)
-    if writes or value in NUMBER_FUNCTIONS or value.__name__ in (*JOINS, *LOOP_NAMES, *NUMBER_TYPES):
+    if writes or value in NUMBER_FUNCTIONS or value.__name__ in (*JOINS, *READERS, *LOOP_NAMES, *NUMBER_TYPES):
         return standin
     return None

@@ -19,6 +19,7 @@ from chainrule.python_numbers import as_python
 from chainrule.standins.buffer import is_recorded, plain_of
 from chainrule.standins.function import StandIn
 from chainrule.standins.numpy_functions import joined
+from chainrule.texts import NumberText, refuse_text
 
 __all__ = ["PYTHON_TYPES", "NumberType", "number_types"]
 
@@ -32,6 +33,8 @@ class NumberType(StandIn):
 
     def _converted(self, *args: Any, **kwargs: Any) -> Any:
         kind: Any = self._function
+        if any(type(x) is NumberText for x in args):
+            refuse_text(kind.__name__)
         if not BUFFERED.get() or not is_recorded(args):
             return kind(*plain_of(args), **kwargs)
         if kind in (float, complex):

@@ -20,9 +20,10 @@ from chainrule.node import user_frame
 from chainrule.protocols import call
 from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
 from chainrule.standins.function import StandIn
+from chainrule.texts import WRITTEN, refuse_reading
 from chainrule.views import is_number
 
-__all__ = ["JOINS", "UNSEEN_WORDS", "joined", "joined_if_recorded", "standin_of"]
+__all__ = ["JOINS", "READERS", "UNSEEN_WORDS", "joined", "joined_if_recorded", "standin_of"]
 
 
 def _new(value: Any, args: tuple[Any, ...]) -> Any:
@@ -161,6 +162,23 @@ def _finite(x: Any, dtype: Any = None, order: Any = None) -> Any:
     return made
 
 
+def _reader(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that reads numbers from a file or a text."""
+
+    def standin(*args: Any, **kwargs: Any) -> Any:
+        value = function(*args, **kwargs)
+        if WRITTEN.get():
+            for part in value.values() if hasattr(value, "files") else [value]:  # those of np.savez, or one array
+                refuse_reading(f"np.{function.__name__}", part)
+        return _new(value, args) if BUFFERED.get() else value
+
+    return StandIn(function, standin)
+
+
+READERS = ("load", "loadtxt", "genfromtxt", "fromfile", "fromstring", "frombuffer")
+"""Functions that read an array from a file, a text or bytes."""
+
+
 JOINS = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
 """Functions that make an array of a list."""
 
@@ -191,6 +209,7 @@ UNSEEN_WORDS = frozenset(
         "nanstd",
         "nanvar",
         "asarray_chkfinite",
+        *READERS,
     ]
 )
 """What stands in code that calls one of them with such an argument: the function's own name, or the argument's."""
@@ -204,6 +223,8 @@ def standin_of(name: str, function: Any) -> Any:
         return StandIn(function, _standin(getattr(np, name.replace("empty", "zeros"))))
     if name == "fromiter":
         return StandIn(function, _from_iterable)
+    if name in READERS:
+        return _reader(function)
     if name == "asarray_chkfinite":
         return StandIn(function, _finite)
     if name in JOINS:
