@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
+from chainrule.errors import RecordingError
 from chainrule.libraries import NUMPY
 from chainrule.node import user_frame
 from chainrule.protocols import call
@@ -168,11 +169,21 @@ def _reader(function: Callable[..., Any]) -> Callable[..., Any]:
     def standin(*args: Any, **kwargs: Any) -> Any:
         value = function(*args, **kwargs)
         if WRITTEN.get():
-            for part in value.values() if hasattr(value, "files") else [value]:  # those of np.savez, or one array
-                refuse_reading(f"np.{function.__name__}", part)
+            _refuse_what_was_written(function.__name__, value)
         return _new(value, args) if BUFFERED.get() else value
 
     return StandIn(function, standin)
+
+
+def _refuse_what_was_written(name: str, value: Any) -> None:
+    if not hasattr(value, "files"):
+        return refuse_reading(f"np.{name}", value)
+    try:  # a file of np.savez
+        for part in value.values():
+            refuse_reading(f"np.{name}", part)
+    except RecordingError:
+        value.close()
+        raise
 
 
 READERS = ("load", "loadtxt", "genfromtxt", "fromfile", "fromstring", "frombuffer")
