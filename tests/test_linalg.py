@@ -227,6 +227,16 @@ SQUARES = {
     "std(x)**2": (lambda x: np.std(x) ** 2, 2 / 3 * (EYE - 1 / 3)),
     "std(x, ddof=1)**2": (lambda x: np.std(x, ddof=1) ** 2, EYE - 1 / 3),
     "std(x)": (np.std, 0 * EYE),
+    "sum(abs(x)**2)": (lambda x: np.sum(np.abs(x) ** 2), 2 * EYE),
+    "sum(abs(x)**2), unrolled": (lambda x: sum(np.abs(x[i]) ** 2 for i in range(3)), 2 * EYE),
+    "abs(x) @ abs(x)": (lambda x: np.abs(x) @ np.abs(x), 2 * EYE),
+    "sum(abs(x)**4)": (lambda x: np.sum(np.abs(x) ** 4), 0 * EYE),
+    "sum(abs(x))": (lambda x: np.sum(np.abs(x)), 0 * EYE),
+    "sum(x abs(x))": (lambda x: np.sum(x * np.abs(x)), 0 * EYE),
+    "a loss of Huber's": (lambda x: np.sum(np.where(np.abs(x) < 1, np.abs(x) ** 2, 2 * np.abs(x) - 1)), 2 * EYE),
+    "hypot(x, reversed x)**2": (lambda x: np.sum(np.hypot(x, x[::-1]) ** 2), 4 * EYE),
+    "hypot(x, 1)**2": (lambda x: np.sum(np.hypot(x, 1.0) ** 2), 2 * EYE),
+    "energy of a spectrum": (lambda x: np.sum(np.abs(np.fft.fft(x)) ** 2), 6 * EYE),
 }
 """Functions of a norm or a standard deviation, and their Hessian at 0: where there is none, a norm counts as flat."""
 
@@ -264,7 +274,16 @@ def test_products_of_roots_that_are_zero_have_a_gradient_compiled_too(f):
 
 
 @pytest.mark.parametrize(
-    "f", [lambda x: linalg.norm(x) * linalg.norm(2 * x), lambda x: np.std(x) * linalg.norm(x)], ids=["norms", "both"]
+    "f",
+    [
+        lambda x: linalg.norm(x) * linalg.norm(2 * x),
+        lambda x: np.std(x) * linalg.norm(x),
+        lambda x: np.sum(np.abs(x) * np.abs(2 * x)),
+        lambda x: np.hypot(x[0], x[1]) * np.hypot(x[0], x[2]),
+        lambda x: np.sum(np.abs(x)) ** 2,
+        lambda x: np.sum(linalg.norm(x[:, None], axis=1)) ** 2,
+    ],
+    ids=["norms", "both", "lengths", "hypot", "a square of a sum", "a square of a sum of norms"],
 )
 def test_the_second_derivative_of_a_product_of_two_roots_that_are_zero_is_an_error(f):
     for second in (cr.hessian(f), cr.compile(cr.hessian(f)), lambda x: cr.hvp(f)(x, np.ones(3))):

@@ -52,6 +52,9 @@ class Elementwise(Block):
     to 0 as fast (x √x at 0).
     """
 
+    at_zero: Callable[..., Any] | None = None
+    """The gradient of a length in a recorded backward pass, which knows the limit where ∂L/∂z and z are both 0."""
+
     def __init__(self, rule: Callable[..., Any], derivatives: tuple[Any, ...], **options: Any):
         super().__init__(rule, leading_axes=True, dependence=entrywise, **options)
         self.derivatives = derivatives
@@ -83,6 +86,8 @@ class Elementwise(Block):
                     if is_complex(slope):
                         slope = xp.conj(slope)
                     grad = _times_slope(xp, dz, slope)
+                    if self.at_zero is not None and type(dz) is Array:
+                        grad = self.at_zero(xp, dz, z, operand, grad)
                 shape = z.shape
                 if operand.shape != shape or grad.shape != dz.shape:
                     grad = sum_to(xp, grad, operand.shape, shape)

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.array import Array
 from chainrule.block import Elementwise, elementwise, singular, unlisted_block
 from chainrule.block.dependence import entrywise
+from chainrule.blocks.limits import ROOTS, length_at_zero
 from chainrule.domains import example, far_from_zero
 from chainrule.formula import sqrt
 from chainrule.libraries import is_numpy
@@ -34,6 +35,9 @@ hypot: Elementwise = elementwise(
     answers_for=(np.hypot,),
     example=example(far_from_zero(2, 3), far_from_zero(2, 3)),
 )
+
+hypot.at_zero = length_at_zero
+ROOTS.add(hypot)
 
 
 def _over_hypot(xp, x, y):

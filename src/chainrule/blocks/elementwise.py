@@ -24,6 +24,7 @@ from chainrule.block.bounds import even, of_operand, rising
 from chainrule.block.dependence import entrywise
 from chainrule.blocks.copies import cast
 from chainrule.blocks.directions import hypot, unit
+from chainrule.blocks.limits import ROOTS, length_at_zero
 from chainrule.domains import above_one, apart, exactly, example, far_from_zero, inside, integers, normal, positive
 from chainrule.formula import call, cases, name, sqrt
 from chainrule.libraries import dtype_of, is_complex, is_foreign, is_inexact, is_numpy, numpy_dtype
@@ -228,6 +229,8 @@ absolute = elementwise(
     "absolute", lambda xp, x: abs(x), lambda xp, z, x: _direction(xp, z, x),  # |x|'(0) = 0
     notation=abs, bounds=bounds.absolute, answers_for=(np.absolute, np.fabs), complex=True, example=example(far_from_zero(2, 3)),
 )
+absolute.at_zero = length_at_zero
+ROOTS.add(absolute)
 maximum = elementwise(
     "maximum", lambda xp, x, y: _either(xp, xp.maximum, x, y),
     lambda xp, z, x, y: _share(x > y, x, y, z),  # a tie is shared evenly

@@ -12,17 +12,17 @@ import operator
 
 import numpy as np
 
-from chainrule.array import Array, form_of, node_of
+from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.backward import backpropagate, find_path
 from chainrule.block import Block
 from chainrule.blocks.integers import step
 from chainrule.errors import NoDerivative
 from chainrule.graph import nodes_above
-from chainrule.libraries import is_numpy, namespace_of
+from chainrule.libraries import as_numpy, is_numpy, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["ROOTS", "asks_for_second_order", "pulled_root", "scale_of"]
+__all__ = ["ROOTS", "asks_for_second_order", "length_at_zero", "pulled_root", "scale_of"]
 
 
 def pulled_root(xp, dz, z, along, x, axis, root):
@@ -95,7 +95,7 @@ def _pulled(xp, dz, z, along, x):
     if type(z) is not Array or not bool(RECORDING.any(zero)):
         return along(dz / xp.where(z == 0, 1.0, z)) * x
     both = step(_are_zero, zero, dz)
-    if bool(RECORDING.any(both)) and _depends_on_another_root(dz, z):
+    if bool(RECORDING.any(both)) and (_depends_on_another_root(dz, z) or _depends_on_other_entries(dz, z, both)):
         dx = along(xp.where(zero, 0.0 * dz, dz / xp.where(zero, 1.0, z))) * x
         return xp.where(along(both) != 0, beside_another_root(dx), dx)
     return along(_quotient(xp, dz, z, zero, both)) * x
@@ -134,12 +134,45 @@ def _is_constant(slope, z):
     return False
 
 
-def _derivative(dz, z):
-    """∂dz/∂z, entry by entry; None if dz does not depend on z. Each leading axis of dz has a cotangent of its own."""
+def length_at_zero(xp, dz, z, x, otherwise):
+    """The gradient (dz / z) x of a length z = |x| or hypot(x, y), where dz and z are both 0; `otherwise` elsewhere.
+
+    Only where dz depends on a length, as for |x|². There the gradient is 0 in any case, but its derivative is not.
+    """
+    if type(z) is not Array:
+        return otherwise
+    if WATCHER.get() is not None and not any(node.block in ROOTS for node in nodes_above(node_of(dz), ())):
+        return otherwise  # so that a compiled |x| alone need not test for 0
+    both = step(_are_zero, step(_is_zero, z), dz)
+    if not bool(RECORDING.any(both)):
+        return otherwise
+    if _depends_on_another_root(dz, z) or _depends_on_other_entries(dz, z, both):
+        return xp.where(both, beside_another_root(otherwise), otherwise)
+    slope = _derivative(dz, z)
+    if slope is None:
+        return otherwise
+    return xp.where(both, (slope if _is_constant(slope, z) else first_order_only(slope)) * x, otherwise)
+
+
+def _depends_on_other_entries(dz, z, both):
+    """Whether an entry of dz depends on other entries of z too, as for (|x| + |y|)², which has no limit at 0."""
+    weights = np.random.default_rng(0).uniform(1.0, 2.0, z.shape)
+    alone, weighted = _derivative(dz, z), _derivative(dz, z, weights)
+    if alone is None:
+        return False
+    difference = abs(form_of(weighted) - form_of(alone) * weights)
+    return bool(np.any(as_numpy(form_of(both)) & as_numpy(difference > 1e-6 * abs(form_of(alone)))))
+
+
+def _derivative(dz, z, weights=1.0):
+    """∂dz/∂z, entry by entry; None if dz does not depend on z. Each leading axis of dz has a cotangent of its own.
+
+    With weights it is Σ_i weight_i ∂dz_i/∂z_j: dz is taken as a function of its own entry of z.
+    """
     if type(dz) is not Array:
         return None
     lead = dz.shape[: dz.ndim - z.ndim]
-    seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim)
+    seed = np.eye(math.prod(lead)).reshape(lead + lead + (1,) * z.ndim) * weights
     value = form_of(dz)
     seed = namespace_of((value,)).asarray(np.broadcast_to(seed, lead + dz.shape).copy(), dtype=value.dtype)
     same = _computed_alike(node_of(dz), node_of(z))
@@ -198,7 +231,7 @@ def nothing_of_two_roots(xp, x):
     """Zeros if x is all zeros; else an error."""
     if bool(xp.any(x != 0)):
         raise NoDerivative(
-            "the second derivative of a product of two norms (or standard deviations) that are both exactly 0 is not "
+            "the second derivative of a product of two norms, lengths or deviations that are both exactly 0 is not "
             "known; write the function with np.sum(x * x), which is smooth there" + at_line()
         )
     return xp.zeros_like(x)
@@ -209,7 +242,7 @@ def only_zero(xp, x):
     """Zeros if x is all zeros; else an error."""
     if bool(xp.any(x != 0)):
         raise NoDerivative(
-            "a third derivative of a function of a norm (or standard deviation) that is exactly 0 is not known; "
+            "a third derivative of a function of a norm, length or standard deviation that is exactly 0 is not known; "
             "write the function with np.sum(x * x), which is smooth there" + at_line()
         )
     return xp.zeros_like(x)
