@@ -73,6 +73,7 @@ FIRES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: complements(x, x), V),
         (lambda x: complements(np.sin(x), np.sin(x)), V),
     ],
+    "limit_that_is_not_differentiated": [(lambda x, y: block("with_limit", x, y, X0 == 0) * 2, X0, X0)],
     "product_that_is_never_masked": [
         (lambda x: block("product_or_zero", x, W3), X0),
         (lambda y: block("product_or_zero", np.array([1.0, -2.0, np.nan]), y), INF),
@@ -189,6 +190,7 @@ REFUSES: dict[str, list[tuple[Any, ...]]] = {
         (complements, V, W3),
         (lambda x: complements(x, np.ones(3)) + np.exp(-x), V),
     ],
+    "limit_that_is_not_differentiated": [(lambda y: block("with_limit", X0, y, X0 == 0) * 2, X0)],
     "product_that_is_never_masked": [
         (lambda x: block("product_or_zero", x, INF), X0),
         (lambda y: block("product_or_zero", X0, y), INF),

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.array import WATCHER, Array, form_of, node_of
 from chainrule.backward import backpropagate, find_path
-from chainrule.block import Block
+from chainrule.block import Block, sum_to, unlisted_block
 from chainrule.blocks.integers import step
 from chainrule.errors import NoDerivative
 from chainrule.graph import nodes_above
@@ -22,7 +22,7 @@ from chainrule.libraries import as_numpy, is_numpy, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["ROOTS", "asks_for_second_order", "length_at_zero", "pulled_root", "scale_of"]
+__all__ = ["ROOTS", "asks_for_second_order", "length_at_zero", "pulled_root", "scale_of", "with_limit"]
 
 
 def pulled_root(xp, dz, z, along, x, axis, root):
@@ -114,13 +114,17 @@ def _is_zero(z):
     return z == 0
 
 
+def _is_not_zero(slope):
+    return slope != 0
+
+
 def _are_zero(zero, dz):
     return zero & (dz == 0)
 
 
 def asks_for_second_order(function):
     """Whether only second derivatives depend on what a function of values says."""
-    return function in (_is_zero, _are_zero)
+    return function in (_is_zero, _are_zero, _is_not_zero)
 
 
 def _is_constant(slope, z):
@@ -129,7 +133,7 @@ def _is_constant(slope, z):
         slope = _derivative(slope, z)
         if slope is None:
             return True
-        if bool(RECORDING.any(slope != 0)):
+        if bool(RECORDING.any(step(_is_not_zero, slope))):
             return False
     return False
 
@@ -147,11 +151,25 @@ def length_at_zero(xp, dz, z, x, otherwise):
     if not bool(RECORDING.any(both)):
         return otherwise
     if _depends_on_another_root(dz, z) or _depends_on_other_entries(dz, z, both):
-        return xp.where(both, beside_another_root(otherwise), otherwise)
+        return with_limit(otherwise, beside_another_root(otherwise), both)
     slope = _derivative(dz, z)
     if slope is None:
         return otherwise
-    return xp.where(both, (slope if _is_constant(slope, z) else first_order_only(slope)) * x, otherwise)
+    return with_limit(otherwise, (slope if _is_constant(slope, z) else first_order_only(slope)) * x, both)
+
+
+@unlisted_block(complex=True, notation=lambda x, limit, both: x)
+def with_limit(xp, x, limit, both):
+    """x, which has the derivatives of `limit` at some entries. Their values are the same, and only x is computed."""
+    return x
+
+
+@with_limit.backward
+def with_limit_backward(xp, dz, z, x, limit, both):
+    return xp.where(both, 0.0, dz), sum_to(xp, xp.where(both, dz, 0.0), limit.shape, z.shape), None
+
+
+with_limit.leading_axes = True
 
 
 def _depends_on_other_entries(dz, z, both):

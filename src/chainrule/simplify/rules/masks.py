@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.block import product_or_zero, unless_masked
 from chainrule.blocks.elementwise import multiply
+from chainrule.blocks.limits import with_limit
 from chainrule.node import Node
 from chainrule.simplify.builder import CONSTANT, Builder
 from chainrule.simplify.rules.rule import Rewrite, adding_to, made_by, shape
@@ -24,6 +25,12 @@ def product_that_is_never_masked(build: Builder, dz: Any, slope: Any) -> Any:
     """dz s is a plain product if dz is a constant without zeros or s a finite constant."""
     never = np.all(np.not_equal(dz, 0)) if type(slope) is Node else np.all(np.isfinite(slope))
     return build.call(multiply, dz, slope) if never else None
+
+
+@rule(with_limit)
+def limit_that_is_not_differentiated(build: Builder, x: Any, limit: Any, both: Any) -> Any:
+    """with_limit(x, …) = x, since a graph that is simplified is not differentiated any more."""
+    return x if type(x) is Node else None
 
 
 @rule(unless_masked, of=(product_or_zero, multiply))
