@@ -169,3 +169,27 @@ def test_torch_compile_leaves_lifted_functions_as_they_are():
     for _ in range(2):
         (g,) = torch.autograd.grad(f(x), x)
         np.testing.assert_array_equal(g.numpy(), [27, 3, 12])
+
+
+LENGTHS = {
+    "norm": np.linalg.norm,
+    "norms of rows": lambda x: np.sum(np.linalg.norm(x[:, None] * np.ones(2), axis=1)),
+    "Frobenius": lambda x: np.linalg.norm(x[None]),
+    "std": np.std,
+    "nanstd": lambda x: np.nanstd(x),
+    "hypot": lambda x: np.sum(np.hypot(x, 2 * x)),
+    "hypot.reduce": lambda x: np.hypot.reduce(x),
+    "abs of complex numbers": lambda x: np.sum(np.abs(x + 1j * x)),
+}
+
+
+@pytest.mark.parametrize("f", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("x", [[0.0, 0.0, 0.0], [0.0, 3.0, 4.0]], ids=["zeros", "one zero"])
+def test_lengths_that_are_zero_have_gradient_0_in_other_libraries_too(f, x):
+    tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    cr.to_torch(f)(tensor).backward()
+    expected = cr.grad(f)(np.array(x))
+    np.testing.assert_allclose(tensor.grad, expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(torch.func.grad(cr.to_torch(f))(tensor.detach()), expected, rtol=1e-12, atol=1e-15)
+    found = jax.jit(jax.grad(cr.to_jax(f)))(np.array(x))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)

@@ -26,6 +26,7 @@ __all__ = [
     "has_views",
     "is_complex",
     "is_complex_dtype",
+    "is_differentiated_there",
     "is_foreign",
     "is_inexact",
     "is_jax",
@@ -311,6 +312,11 @@ def is_traced(x: Any) -> bool:
     """Whether x is an array of a program that JAX traces: its shape and dtype are known, its values are not."""
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(x, jax.core.Tracer)
+
+
+def is_differentiated_there(x: Any) -> bool:
+    """Whether x is an array of another library that may differentiate what is computed from it: to_jax, to_torch."""
+    return is_traced(x) or bool(getattr(x, "requires_grad", False))
 
 
 def as_array_beside(x: Any, others: list[Any]) -> Any:

@@ -14,7 +14,7 @@ from chainrule.block.dependence import entrywise
 from chainrule.blocks.limits import ROOTS, length_at_zero
 from chainrule.domains import example, far_from_zero
 from chainrule.formula import sqrt
-from chainrule.libraries import is_numpy
+from chainrule.libraries import is_differentiated_there, is_numpy
 
 __all__ = ["arctan2", "hypot", "over_hypot", "sign_of_complex", "unit"]
 
@@ -26,9 +26,17 @@ def _keeps_its_digits(xp, z):
     return bool(np.all((z >= np.finfo(z.dtype).smallest_normal) & (z < math.inf)))
 
 
+def _hypot(xp, x, y):
+    """√(x² + y²), which has gradient 0 at the origin when another library differentiates it, too."""
+    if not is_differentiated_there(x) and not is_differentiated_there(y):
+        return xp.hypot(x, y)
+    zero = (x == 0) & (y == 0)
+    return xp.where(zero, 0.0, xp.hypot(xp.where(zero, 1.0, x), xp.where(zero, 1.0, y)))
+
+
 hypot: Elementwise = elementwise(
     "hypot",
-    lambda xp, x, y: xp.hypot(x, y),
+    _hypot,
     lambda xp, z, x, y: x / z if _keeps_its_digits(xp, z) else over_hypot(x, y),
     lambda xp, z, x, y: y / z if _keeps_its_digits(xp, z) else over_hypot(y, x),
     notation=lambda x, y: sqrt(x**2 + y**2),

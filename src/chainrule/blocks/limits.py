@@ -22,7 +22,15 @@ from chainrule.libraries import as_numpy, is_numpy, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
 
-__all__ = ["ROOTS", "asks_for_second_order", "length_at_zero", "pulled_root", "scale_of", "with_limit"]
+__all__ = [
+    "ROOTS",
+    "asks_for_second_order",
+    "length_at_zero",
+    "pulled_root",
+    "root_elsewhere",
+    "scale_of",
+    "with_limit",
+]
 
 
 def pulled_root(xp, dz, z, along, x, axis, root):
@@ -43,6 +51,15 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     z = root(xp, scaled)
     of_scaled = along(dz / xp.where(z == 0, 1.0, z)) * scaled
     return xp.where(of_scaled != 0, of_scaled, dx)
+
+
+def root_elsewhere(xp, total, x, axis, keepdims):
+    """√total of another library's arrays, a sum of squares of x: it has gradient 0 there too where x is all zeros.
+
+    Where the squares underflow the library's own gradient stays, inf or NaN.
+    """
+    zero = xp.all(x == 0, axis=axis, keepdims=keepdims)
+    return xp.where(zero, 0.0, xp.sqrt(xp.where(zero, 1.0, total)))
 
 
 MOST_ENTRIES = 2**53

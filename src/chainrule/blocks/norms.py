@@ -14,13 +14,13 @@ from chainrule.block import answers, as_floats, axis_from_right, library_block
 from chainrule.block.bounds import within
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.integers import step
-from chainrule.blocks.limits import ROOTS, pulled_root, scale_of
+from chainrule.blocks.limits import ROOTS, pulled_root, root_elsewhere, scale_of
 from chainrule.blocks.matrices import inv
 from chainrule.blocks.reductions import axes_of, axes_text, spread, square_of
 from chainrule.domains import example, normal
 from chainrule.errors import BlockError
 from chainrule.formula import call
-from chainrule.libraries import dtype_of
+from chainrule.libraries import dtype_of, is_differentiated_there
 from chainrule.node import at_line
 from chainrule.step import owned
 
@@ -34,7 +34,8 @@ from chainrule.step import owned
 )
 def norm(xp, x, axis=None, keepdims=False):
     """z = sqrt(Σ |x|²) along the axes. Where z = 0 the gradient is 0, as in PyTorch; that of ‖x‖² is smooth there."""
-    return xp.sqrt(xp.sum(square_of(xp, x), axis=axis, keepdims=keepdims))
+    total = xp.sum(square_of(xp, x), axis=axis, keepdims=keepdims)
+    return root_elsewhere(xp, total, x, axis, keepdims) if is_differentiated_there(x) else xp.sqrt(total)
 
 
 @norm.backward

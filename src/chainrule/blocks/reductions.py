@@ -9,14 +9,14 @@ from chainrule.array import Array, form_of
 from chainrule.block import answers, axis_from_right, bounds, library_block
 from chainrule.block.dependence import along_axis
 from chainrule.blocks.complex_numbers import conjugate
-from chainrule.blocks.limits import ROOTS, pulled_root, scale_of
+from chainrule.blocks.limits import ROOTS, pulled_root, root_elsewhere, scale_of
 from chainrule.blocks.plain import plain_of
 from chainrule.blocks.shaping import as_array
 from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call, total
 from chainrule.hints import keyword_hint
-from chainrule.libraries import is_complex, is_numpy
+from chainrule.libraries import is_complex, is_differentiated_there, is_numpy
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 from chainrule.step import record
@@ -189,7 +189,9 @@ def std(xp, x, axis=None, ddof=0, keepdims=False):
     """z = sqrt(var x). Where z = 0 the gradient is 0, as for a norm."""
     if is_numpy(xp):
         return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    return xp.sqrt(_mean_square(xp, _deviation(xp, x, axis), axis, ddof, keepdims))
+    deviation = _deviation(xp, x, axis)
+    square = _mean_square(xp, deviation, axis, ddof, keepdims)
+    return root_elsewhere(xp, square, deviation, axis, keepdims) if is_differentiated_there(x) else xp.sqrt(square)
 
 
 @std.backward
