@@ -276,3 +276,41 @@ def test_a_forward_pass_that_leaves_pytorch_is_checked_as_a_whole():
     report = cr.check(lambda x: torch.sum(Outside.apply(x) ** 2))(X)
     assert report.ok, report
     assert any("not known: its forward pass cannot be followed" in note for note in report.notes)
+
+
+def test_a_mistake_in_one_of_several_functions_is_told_with_its_name():
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, dz):
+            (x,) = ctx.saved_tensors
+            dx = 2 * x**2 * dz
+            return dx
+
+    class Swish(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * torch.sigmoid(x)
+
+        @staticmethod
+        def backward(ctx, dz):
+            (x,) = ctx.saved_tensors
+            s = torch.sigmoid(x)
+            ds = s * (1 + s)
+            return dz * (s + x * ds)
+
+    x = torch.tensor([0.3, -0.5, 1.2], dtype=torch.float64)
+    report = cr.check(lambda x: Swish.apply(Cube.apply(x)).sum())(x)
+    of_each = {m.function: m.line.text for m in report.mistakes}
+    assert of_each == {"Cube": "dx = 2 * x**2 * dz", "Swish": "ds = s * (1 + s)"}
+    assert all(str(mistake) in report.findings for mistake in report.mistakes)
+    for name in of_each:
+        assert any(text.startswith(f"In `backward` of {name}: The gradient") for text in report.findings)
+    alone = cr.check(Cube.apply)(x)
+    assert alone.mistakes[0].function == ""
+    assert not any("In `backward`" in text for text in alone.findings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chainrule.argnums import Argnums, chosen_arguments, needs_function
@@ -11,7 +12,7 @@ from chainrule.check.by_hand import HandWritten
 from chainrule.check.call import CheckedCall
 from chainrule.check.compare import compare_values
 from chainrule.check.custom_rules import as_numpy, custom_rule
-from chainrule.check.functions import report_of, reports_of, verdict
+from chainrule.check.functions import name_of_function, report_of, reports_of, verdict
 from chainrule.check.notes import notes_on, other_reasons
 from chainrule.check.report import BY_HAND, Blame, Mistake, Report
 from chainrule.check.run import Run, run_twice
@@ -85,9 +86,15 @@ def _report(call: CheckedCall, hand: HandWritten | None, network: Any = None) ->
     for report, line in functions:
         remarks.append(f"{report.title}: `backward` is {verdict(report)}." + (f"\n  at {line}" if line else ""))
         if verdict(report) == "WRONG":
-            findings += [text for text in report.findings if text not in findings]
-            mistakes += report.mistakes
+            findings += [_in_backward(report, text) for text in report.findings]
+            mistakes += [replace(mistake, function=name_of_function(report)) for mistake in report.mistakes]
     notes = [*remarks, *notes_on(problem, slopes, run.stopped, steady, run.weighted)]
     reports = tuple(report for report, _ in functions)
     rows = (*values, *slopes)
     return Report(printable(str(call)), rows, blame, tuple(findings), tuple(notes), tuple(mistakes), reports)
+
+
+def _in_backward(report: Report, text: str) -> str:
+    """A finding about the `backward` of a Function, beside those about others: with the name of the Function."""
+    name = name_of_function(report)
+    return text if text.startswith(f"vmap of {name} ") else f"In `backward` of {name}: {text}"

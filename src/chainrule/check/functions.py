@@ -18,7 +18,7 @@ from chainrule.check.report import BY_HAND, Report
 from chainrule.errors import NoAnswer, asking_others
 from chainrule.node import NO_PARAMS, Line, Node
 
-__all__ = ["report_of", "reports_of", "verdict"]
+__all__ = ["name_of_function", "report_of", "reports_of", "verdict"]
 
 MANY = 20
 """At most this many different calls are checked."""
@@ -69,6 +69,11 @@ def reports_of(network: Any, check: Check) -> list[tuple[Report, Line | None]]:
         except NoAnswer:  # its forward pass cannot be recorded: the whole call is checked as a block
             found.append((Report(f"{call.name}({', '.join(call.names)})", ()), call.line))
     return found
+
+
+def name_of_function(report: Report) -> str:
+    """The name of the Function of a report: the title is its call, Swish(x)."""
+    return report.title.partition("(")[0]
 
 
 def verdict(report: Report) -> str:

@@ -124,6 +124,7 @@ class Mistake:
     fixed : the gradients that become right if this variable is corrected.
     more : further lines that have written wrong numbers into it.
     instead : a statement that makes all gradients right in place of this line, here and on other inputs.
+    function : the `torch.autograd.Function` whose `backward` it is in, if several may have been called.
     """
 
     variable: str
@@ -134,8 +135,13 @@ class Mistake:
     fixed: tuple[str, ...] = ()
     more: tuple[Line, ...] = ()
     instead: str = ""
+    function: str = ""
 
     def __str__(self) -> str:
+        return f"In `backward` of {self.function}: {self._told}" if self.function else self._told
+
+    @property
+    def _told(self) -> str:
         what = f": {self.diagnosis}" if self.diagnosis else ""
         if not self.meaning:
             change = "Without it" if self.instead == "pass" else f"With `{self.instead}` instead"
