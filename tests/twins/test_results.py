@@ -147,6 +147,43 @@ def test_a_minimum_that_is_just_inside_of_a_bound_follows_its_target():
     assert cr.grad(f)(1.005) == 0.0
 
 
+SUM = {"type": "eq", "fun": lambda z: np.sum(z) - 1}
+
+
+@pytest.mark.filterwarnings("ignore:delta_grad")  # of a linear constraint
+@pytest.mark.parametrize("method", ["SLSQP", "trust-constr"])
+@pytest.mark.parametrize("a", [[0.9, 0.5, 0.1, 0.2], [2.0, 0.4, 0.36, 0.1], [0.3, 0.2, 0.4, 0.3]])
+def test_bounds_that_are_active_because_of_a_constraint(method, a):
+    """The nearest point of the simplex: the derivative is I - 1/n on the entries that are not 0, and 0 elsewhere."""
+    a = np.array(a)
+
+    def nearest(a):
+        options = {"ftol": 1e-15} if method == "SLSQP" else {"gtol": 1e-12, "xtol": 1e-14}
+        bounds = [(0, 0.9)] * 4 if a.size else None
+        distance = lambda z: np.sum((z - a) ** 2)  # noqa: E731
+        return optimize.minimize(
+            distance, np.full(4, 0.25), method=method, bounds=bounds, constraints=SUM, options=options
+        ).x
+
+    # the projection, by the threshold of the sorted entries; the first one may reach its bound 0.9
+    shift = optimize.brentq(lambda t: np.sum(np.clip(a - t, 0, 0.9)) - 1, -2, 2)
+    inside = (a - shift > 0) & (a - shift < 0.9)
+    expected = np.diag(inside * 1.0) - np.outer(inside, inside) / inside.sum()
+    np.testing.assert_allclose(cr.jacobian(nearest)(a), expected, atol=2e-4)
+
+
+def test_a_constraint_that_is_active_beside_a_bound():
+    """Both limits hold x = (a, b), though the objective alone would move along the first axis."""
+
+    def f(a, b):
+        below = {"type": "ineq", "fun": lambda z: a + b - z[0] - z[1]}
+        cost = lambda z: (z[0] - 3) ** 2 + 4 * (z[1] - 3) ** 2  # noqa: E731
+        return optimize.minimize(cost, [0.1, 0.1], bounds=[(a, None), (None, None)], constraints=below).x
+
+    for by, expected in zip(cr.jacobian(f, (0, 1))(0.5, 0.2), ([1.0, 0.0], [0.0, 1.0]), strict=True):
+        np.testing.assert_allclose(by, expected, atol=1e-10)
+
+
 def test_a_constant_image_has_no_slope_and_no_nan():
     gradient = cr.grad(lambda x: np.sum(ndimage.gaussian_gradient_magnitude(x, 1.0)))(np.ones((4, 4)))
     np.testing.assert_array_equal(gradient, np.zeros((4, 4)))

@@ -15,7 +15,8 @@ from chainrule.jacobians import jacobian
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback
 from chainrule.scipy.arguments import by_name, fixed
-from chainrule.scipy.optimize.conditions import active_bounds, every_operand, pairs_of, recorded_minimum
+from chainrule.scipy.optimize.active import active_limits
+from chainrule.scipy.optimize.conditions import every_operand, pairs_of, recorded_minimum
 from chainrule.scipy.optimize.results import filled_fields, plain_callback, solution_of, without_known_derivative
 from chainrule.standins.numpy_functions import joined
 from chainrule.standins.scipy_functions import read_values, twin, with_value
@@ -49,7 +50,7 @@ def least_squares(
     def cost(z: Any, *outside: Any) -> Any:
         return 0.5 * scale**2 * np.sum(LOSSES[loss]((near(z, *outside) / scale) ** 2))
 
-    active = active_bounds(cost, x, operands, pairs_of(bounds, x.size))
+    active = active_limits(cost, x, operands, pairs_of(bounds, x.size))
     made = recorded_minimum("least_squares", cost, operands, x, active)
     fields = {"x": made, "cost": cost(made, *operands), "fun": near(made, *operands)}
     return filled_fields("least_squares", result, every_operand(operands, active), **fields)
@@ -106,7 +107,7 @@ def curve_fit(
 
     operands = [*of_model, *measured]
     bounds = pairs_of(options.get("bounds", (-np.inf, np.inf)), p.size)
-    made = recorded_minimum("curve_fit", cost, operands, p, active_bounds(cost, p, operands, bounds))
+    made = recorded_minimum("curve_fit", cost, operands, p, active_limits(cost, p, operands, bounds))
     slopes = jacobian(lambda z: residuals(z, *operands))(made)
     covariance = np.linalg.inv(slopes.T @ slopes)
     if not absolute_sigma:

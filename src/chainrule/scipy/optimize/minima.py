@@ -9,15 +9,8 @@ import numpy as np
 import scipy.optimize
 
 from chainrule.scipy._callbacks import Callback
-from chainrule.scipy.optimize.conditions import (
-    EXACT,
-    NEAR,
-    active_bounds,
-    active_constraints,
-    constraints_of,
-    every_operand,
-    recorded_minimum,
-)
+from chainrule.scipy.optimize.active import active_limits
+from chainrule.scipy.optimize.conditions import constraints_of, every_operand, recorded_minimum
 from chainrule.scipy.optimize.results import filled_fields, plain_callback, solution_of
 from chainrule.standins.scipy_functions import read_values, twin
 
@@ -76,8 +69,7 @@ def _recorded(name: str, result: Any, f: Callback, bounds: Any, constraints: Seq
     x = solution_of(result.x)
     near = f.at(x)
     operands = f.operands()
-    active = active_constraints(near, x, operands, constraints)
-    active += active_bounds(near, x, operands, bounds, within=EXACT if active else NEAR)
+    active = active_limits(near, x, operands, bounds, constraints)
     made = recorded_minimum(name, near, operands, x, active)
     fun = np.reshape(near(made, *operands), np.shape(result.fun))
     return filled_fields(name, result, every_operand(operands, active), x=made, fun=fun)
