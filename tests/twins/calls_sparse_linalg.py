@@ -47,6 +47,16 @@ CALLS: dict[str, Call] = {
         rtol=1e-6,
         compiles=False,
     ),
+    "eigsh, of a pair": Call(
+        lambda e: abs(linalg.eigsh(_positive(e), 2, SPD, sigma=0.5, v0=V[:5])[1]), (TEN,), rtol=1e-6, compiles=False
+    ),
+    "eigs": Call(lambda e: linalg.eigs(_square(e), 2, which="LR", v0=V[:5])[0], (TEN,), rtol=1e-6, compiles=False),
+    "eigs, about a number": Call(
+        lambda e: abs(linalg.eigs(_square(e), 2, sigma=1.0, v0=V[:5])[1]), (TEN,), rtol=1e-6, compiles=False
+    ),
+    "eigs, of a pair": Call(
+        lambda e: abs(linalg.eigs(_square(e), 2, SPD.tocsc(), v0=V[:5])[1]), (TEN,), rtol=1e-6, compiles=False
+    ),
     "svds": Call(
         lambda x: linalg.svds(x, 1, v0=np.ones(min(x.shape)))[1], (X,), rtol=1e-6, compiles=False, repeats=False
     ),

@@ -17,19 +17,21 @@ from chainrule.scipy.linalg.decompositions import aligned
 from chainrule.scipy.linalg.triangles import hermitian_of
 from chainrule.standins.scipy_functions import without_gradient
 
+__all__ = ["eigh_of", "order_of"]
+
 
 @twin_of_arrays(scipy.linalg.eigh)
 def eigh(a, b=None, *, lower=True, eigvals_only=False, subset_by_index=None, subset_by_value=None, type=1, **options):
     given = (as_array(a),) if b is None else (as_array(a), as_array(b))
     options.update(lower=lower, subset_by_index=subset_by_index, subset_by_value=subset_by_value, type=type)
-    w, v = _eigh([hermitian_of(x, lower=lower) for x in given], type)
+    w, v = eigh_of([hermitian_of(x, lower=lower) for x in given], type)
     chosen = _chosen(w, subset_by_index, subset_by_value)
     if eigvals_only:
         return w[..., chosen]
     return w[..., chosen], aligned(v[..., chosen], lambda *given: scipy.linalg.eigh(*given, **options)[1], *given)
 
 
-def _eigh(matrices, type):
+def eigh_of(matrices, type):
     """Eigenvalues and eigenvectors of Hermitian matrices; for a pair, by the Cholesky factor of the second."""
     if len(matrices) == 1:
         return np.linalg.eigh(*matrices)
@@ -128,7 +130,7 @@ def eig(
         raise BlockError("scipy.linalg.eig with homogeneous_eigvals=True has no derivative; divide them" + at_line())
     given = (a,) if b is None else (a, b)
     w, v = np.linalg.eig(a if b is None else np.linalg.solve(b, a))
-    order = step(lambda w, *given: _order_of(w, scipy.linalg.eigvals(*given)), w, *given)
+    order = step(lambda w, *given: order_of(w, scipy.linalg.eigvals(*given)), w, *given)
     w, v = w[order], v[:, order]
     vectors = []
     if left:
@@ -140,7 +142,7 @@ def eig(
     return (w, *vectors) if vectors else w
 
 
-def _order_of(values, like):
+def order_of(values, like):
     """The positions in `values` of the numbers of `like`, which are the same numbers in another order."""
     order, left = [], list(range(len(values)))
     for number in like:

@@ -7,7 +7,8 @@ from chainrule.array import value_of
 from chainrule.blocks.integers import step
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
-from chainrule.scipy.arguments import fixed
+from chainrule.scipy.arguments import by_name, fixed
+from chainrule.scipy.linalg.eigenvalues import eigh_of, order_of
 from chainrule.scipy.sparse.matrices import sparse_of
 from chainrule.standins.scipy_functions import read_values, twin, with_value
 
@@ -58,17 +59,28 @@ def eigsh(
     rng=None,
     **options,
 ):
-    if M is not None or which not in _NEAREST or any(x is not None for x in options.values()):
+    if which not in _NEAREST or any(x not in (None, "normal") for x in options.values()):
         raise RecordingError(
-            f"eigsh has a derivative for which={', '.join(_NEAREST)} without M= and the like; write scipy.linalg.eigh "
-            "of A.toarray()" + at_line()
+            f"eigsh has a derivative for which={', '.join(_NEAREST)} without Minv=, OPinv= and other modes; write "
+            "scipy.linalg.eigh of A.toarray()" + at_line()
         )
-    a, sigma = sparse_of(A), fixed(sigma, "sigma")
+    given, sigma = [sparse_of(x) for x in (A, M) if x is not None], fixed(sigma, "sigma")
+    plain = [matrix.plain for matrix in given]
     result = scipy.sparse.linalg.eigsh(
-        a.plain, k, None, sigma, which, read_values(v0), ncv, maxiter, tol, return_eigenvectors, rng=_generator(rng)
+        plain[0],
+        k,
+        plain[1] if M is not None else None,
+        sigma,
+        which,
+        read_values(v0),
+        ncv,
+        maxiter,
+        tol,
+        return_eigenvectors,
+        rng=_generator(rng),
     )
     found, vectors = result if return_eigenvectors else (result, None)
-    every, v = np.linalg.eigh(a.toarray())
+    every, v = eigh_of([matrix.toarray() for matrix in given], 1)
 
     def key(w):
         return _NEAREST[which](w if sigma is None else 1 / (w - sigma))
@@ -79,6 +91,42 @@ def eigsh(
     if not return_eigenvectors:
         return with_value(w, found)
     v = v[:, places]
+    return with_value(w, found), with_value(v * _with_signs(v, vectors), vectors)
+
+
+@twin(scipy.sparse.linalg.eigs, adopts=False)
+def eigs(
+    A,
+    k=6,
+    M=None,
+    sigma=None,
+    which="LM",
+    v0=None,
+    ncv=None,
+    maxiter=None,
+    tol=0,
+    return_eigenvectors=True,
+    *rest,
+    **options,
+):
+    options = by_name(scipy.sparse.linalg.eigs, 10, rest, options)
+    if any(options.get(name) is not None for name in ("Minv", "OPinv", "OPpart")):
+        raise RecordingError("eigs has a derivative without Minv=, OPinv= and OPpart=; leave them out" + at_line())
+    given = [sparse_of(x) for x in (A, M) if x is not None]
+    plain, sigma = [matrix.plain for matrix in given], fixed(sigma, "sigma")
+    found, vectors = scipy.sparse.linalg.eigs(
+        plain[0], k, plain[1] if M is not None else None, sigma, which, read_values(v0), ncv, maxiter, tol, **options
+    )
+    a, *b = [matrix.toarray() for matrix in given]
+    every, v = np.linalg.eig(np.linalg.solve(*b, a) if b else a)
+    if b:  # vᴴ M v = 1, where np.linalg.eig has vᴴ v = 1
+        v = v / np.sqrt(np.real(np.sum(np.conj(v) * (b[0] @ v), axis=0)))
+    places = step(lambda w: order_of(w, found), every)
+    w = np.astype(every[places], found.dtype)
+    _agrees("eigs", w, found)
+    if not return_eigenvectors:
+        return with_value(w, found)
+    v = np.astype(v[:, places], found.dtype)
     return with_value(w, found), with_value(v * _with_signs(v, vectors), vectors)
 
 
