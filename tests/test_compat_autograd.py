@@ -1,7 +1,9 @@
 """`chainrule.compat.autograd` against HIPS autograd itself: the same program, with one import changed."""
 
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 
 import autograd
 import autograd.extend
@@ -15,6 +17,7 @@ import scipy.stats
 
 from chainrule.compat import autograd as ours
 
+ROOT = Path(__file__).parents[1]
 X = np.array([0.3, -0.7, 1.2])
 V = np.array([1.0, 0.5, -2.0])
 M = np.arange(6.0).reshape(2, 3) / 3
@@ -152,3 +155,56 @@ def test_gradients_are_checked():
     wrong.defvjp(square, lambda ans, x: lambda g: g * x)
     with pytest.raises(AssertionError):
         check_grads(square)(1.5)
+
+
+CONVOLUTIONS = [
+    ((2, 3, 6, 7), (3, 5, 2, 3), ([2, 3], [2, 3]), ([1], [0])),
+    ((4, 6), (3,), ([1], [0]), ([], [])),
+    ((2, 6, 3), (3, 4, 2), ([1], [1]), ([2], [0])),
+    ((5, 2, 3), (7, 2, 4), ([0], [0]), ([1], [1])),
+    ((5, 4), (2, 3), None, ([], [])),
+]
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize(("a", "b", "axes", "dot_axes"), CONVOLUTIONS)
+def test_convolutions_along_some_axes_match_autograd(a, b, axes, dot_axes, mode):
+    theirs = importlib.import_module("autograd.scipy.signal").convolve
+    own = importlib.import_module("chainrule.compat.autograd.scipy.signal").convolve
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=a), rng.normal(size=b)
+    options = {"axes": axes, "dot_axes": dot_axes, "mode": mode}
+    assert_same(own(a, b, **options), theirs(a, b, **options))
+    for z, expected in zip(
+        ours.grad(lambda a, b: np.sum(own(a, b, **options) ** 2), (0, 1))(a, b),
+        autograd.grad(lambda a, b: anp.sum(theirs(a, b, **options) ** 2), (0, 1))(a, b),
+        strict=True,
+    ):
+        assert_same(z, expected)
+
+
+def test_the_command_runs_programs_of_autograd(tmp_path):
+    """One that runs with both, one that has no result of `grad` alike, and one that stops."""
+    (tmp_path / "one.py").write_text(
+        "import autograd.numpy as np\n"
+        "import matplotlib.pyplot as plt\n"
+        "from autograd import grad\n"
+        "from autograd.misc.optimizers import adam\n"
+        "from helper import loss\n"
+        "w = adam(lambda w, i: grad(loss)(w), np.ones(3), num_iters=10**6)\n"
+        "plt.plot(w)\n"
+    )
+    (tmp_path / "helper.py").write_text(
+        "import autograd.numpy as np\n\n\ndef loss(w):\n    return np.sum(np.tanh(w) ** 2)\n"
+    )
+    (tmp_path / "two.py").write_text(
+        "import autograd\nfrom autograd import grad\nprint(grad(lambda x: x * len(autograd.__name__))(2.0))\n"
+    )
+    (tmp_path / "three.py").write_text("from autograd.tracer import Node\n")
+    command = [sys.executable, "-m", "tests.sweeps.hips_examples", str(tmp_path), "one", "two", "three"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    lines = {line.split()[0]: line for line in printed.splitlines()}
+    assert lines["one"].endswith("chainrule: ran, 3 results alike")
+    assert lines["two"].endswith("chainrule: ran, with other results")
+    assert "ModuleNotFoundError" in lines["three"]
+    assert lines["3"] == "3 programs; autograd runs 3, chainrule 1"
