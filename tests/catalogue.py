@@ -25,6 +25,7 @@ from catalogue_special import SPECIAL_CASES, SPECIAL_ELEMENTWISE
 from catalogue_statistics import STATISTICS_CASES
 from catalogue_ufunc_methods import UFUNC_METHOD_CASES
 from catalogue_writing import WRITING_CASES
+from chainrule.blocks.complex_numbers import complex_of
 from chainrule.blocks.indexing.entries import add_at
 from chainrule.domains import above_one, apart, far_from_zero, inside, normal, positive, probabilities
 
@@ -93,6 +94,12 @@ COMPLEX_PARTS = [
     Case("conj", lambda x: np.imag(np.conj(x * 1j) * x), lambda x: torch.imag(torch.conj(x * 1j) * x), (normal(2, 3),)),
     Case("real", lambda x: np.real(np.exp(1j * x)), lambda x: torch.real(torch.exp(1j * x)), (normal(2, 3),)),
     Case("imag", lambda x: np.imag(np.exp(1j * x)), lambda x: torch.imag(torch.exp(1j * x)), (normal(2, 3),)),
+    Case(
+        "complex_of",
+        lambda x, y: np.imag(complex_of(x, y) ** 3),
+        lambda x, y: torch.imag((x + 1j * y) ** 3),
+        (normal(2, 3), normal(2, 3)),
+    ),
     Case("angle", lambda x: np.angle(x + 1j), lambda x: torch.angle(x + 1j), (normal(2, 3),)),
     Case(
         "sign of a complex number",

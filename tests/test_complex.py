@@ -187,6 +187,63 @@ def test_writing_complex_numbers_into_a_real_array_is_an_error():
         cr.grad(loss)(np.ones(3), 1j)
 
 
+def set_parts(x):
+    z = np.zeros(3, complex)
+    z.real, z.imag[1:] = x, x[:2] ** 2
+    z.imag *= 2
+    z.real += x
+    z[::2].real = z.imag[::-1][::2]
+    z.T.imag[0] = -0.0 * x[0]
+    return np.sum(abs(z) ** 3) + np.sum(z**2).imag
+
+
+def set_parts_of_an_argument(z):
+    w, before = z * 2, z.imag
+    w.real = 3 * z.imag
+    w.real[1] = before[0] ** 2
+    w[1:].imag += w.real[:2]
+    return np.sum(abs(w) ** 2) + np.sum(w.imag)
+
+
+@pytest.mark.parametrize("call", [cr.value_and_grad, lambda f: cr.compile(cr.value_and_grad(f))])
+def test_parts_of_a_complex_array_are_written_into(call):
+    x = np.array([1.0, 2.0, 3.0])
+    for f, at, directions in [
+        (set_parts, x, np.eye(3)),
+        (set_parts_of_an_argument, x + 1j * x[::-1] ** 2, [*np.eye(3), *(1j * np.eye(3))]),
+    ]:
+        run = call(f)
+        for point in (at, at * 1.1):
+            value, gradient = run(point)
+            assert value == pytest.approx(f(point), rel=1e-13)
+            for d in directions:
+                slope = (f(point + 1e-6 * d) - f(point - 1e-6 * d)) / 2e-6
+                assert np.sum(np.real(np.conj(d) * gradient)) == pytest.approx(slope, rel=1e-6, abs=1e-6)
+
+
+def test_parts_keep_infinities_and_the_sign_of_zero():
+    def parts(x):
+        z = np.empty(2, complex)
+        z.real, z.imag = x[0], x[1]
+        return z, z.real, z.imag
+
+    for x in np.array([[np.inf, -0.0], [-0.0, -np.inf], [-1.0, -0.0], [np.nan, 1.0]]):
+        for found, expected in zip(cr.vjp(parts, x)[0], parts(x), strict=True):
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(np.signbit(found.real), np.signbit(expected.real))
+            np.testing.assert_array_equal(np.signbit(found.imag), np.signbit(expected.imag))
+
+
+def test_the_parts_of_a_number_cannot_be_set():
+    def loss(z):
+        w = z * 2
+        w.real = 1.0
+        return abs(w)
+
+    with pytest.raises(AttributeError, match=r"z = v \+ 1j"):
+        cr.grad(loss)(1j)
+
+
 # Traps ---------------------------------------------------------------------------------------------------------
 
 

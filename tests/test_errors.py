@@ -172,9 +172,9 @@ def test_a_function_that_takes_plain_numbers_only_is_told_what_to_write():
     assert "@cr.block" in "".join(caught.value.__notes__)
 
 
-def test_striding_over_memory_is_refused():
-    told = message_of(RecordingError, cr.grad(lambda x: np.lib.stride_tricks.as_strided(x, (2,), (8,)).sum()), ONES)
-    assert "sliding_window_view" in told
+def test_striding_beyond_an_array_is_refused():
+    told = message_of(RecordingError, cr.grad(lambda x: np.lib.stride_tricks.as_strided(x, (9,), (8,)).sum()), ONES)
+    assert "reads beyond the entries of its array" in told
 
 
 def test_math_functions_are_told_to_be_numpys_where_no_function_is_recorded():

@@ -28,6 +28,7 @@ __all__ = [
     "recorded_constant",
     "setitem_key",
     "under_another_value",
+    "with_part",
 ]
 
 ANSWERS: dict[Any, Callable[..., Any]] = {}
@@ -131,6 +132,9 @@ pulled_in_numpy = Above()
 
 under_another_value = Above()
 """A recorded result with NumPy's own value, as a new step; the rule keeps the value that it has computed."""
+
+with_part = Above()
+"""A complex array after a write into a view of its real or imaginary part: `with_part(z, steps of the view, new)`."""
 
 from_objects = Above()
 """The entries of an array of dtype object, stacked to one recorded array."""

@@ -116,6 +116,7 @@ class Array(Methods, metaclass=ArrayClass):
     __getitem__: Callable[..., Any]  # inplace.py
     __setitem__: Callable[..., None]  # inplace.py
     _write: Callable[..., Array]  # inplace.py
+    strides: Any  # blocks/strided.py
     backward: Callable[..., None]  # imperative.py
     item: Callable[..., Any]  # python_numbers.py
     tolist: Callable[..., Any]  # python_numbers.py
@@ -209,13 +210,6 @@ class Array(Methods, metaclass=ArrayClass):
     @property
     def itemsize(self) -> int:
         return self._node.value.itemsize
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        raise RecordingError(
-            "a recorded array has no strides, for it has no memory of its own; "
-            "windows are np.lib.stride_tricks.sliding_window_view(x, n)" + at_line()
-        )
 
     @property
     def flags(self) -> Any:

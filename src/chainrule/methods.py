@@ -9,16 +9,9 @@ import numpy as np
 
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
-from chainrule.views import is_number
+from chainrule.views import is_number, is_same_view
 
 __all__ = ["Methods"]
-
-
-def _part_is_set(part: str, instead: str) -> RecordingError:
-    return RecordingError(
-        f"z.{part} = v writes into a part of a complex array; update the complex array itself: z = {instead}"
-        + at_line()
-    )
 
 
 def _method(function: Any) -> Any:
@@ -186,9 +179,7 @@ class Methods:
 
     @real.setter
     def real(self: Any, value: Any) -> None:
-        if self.dtype.kind == "c":
-            raise _part_is_set("real", "v + 1j * z.imag")
-        self[...] = value
+        self._set_part(self.real, value)
 
     @property
     def imag(self: Any) -> Any:
@@ -198,7 +189,14 @@ class Methods:
     def imag(self: Any, value: Any) -> None:
         if self.dtype.kind != "c":
             raise TypeError("a real array has no imaginary part to set" + at_line())
-        raise _part_is_set("imag", "z.real + 1j * v")
+        self._set_part(self.imag, value)
+
+    def _set_part(self: Any, part: Any, value: Any) -> None:
+        """Write into a part of self. After `z.real += v`, whose value is that view, it has been written already."""
+        if is_number(self):
+            raise AttributeError("a number has no parts to set; write z = v + 1j * z.imag" + at_line())
+        if not (value is part or is_same_view(part, value)):
+            part[...] = value
 
     @property
     def flat(self: Any) -> Flat:

@@ -8,11 +8,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.answers import with_part
 from chainrule.errors import RecordingError
 from chainrule.libraries import PYTHON
 from chainrule.node import Node, at_line
 
-__all__ = ["EntriesStep", "IndexStep", "View", "is_entry", "is_number", "refuse_shared", "same_steps", "view_of"]
+__all__ = [
+    "EntriesStep",
+    "IndexStep",
+    "View",
+    "is_entry",
+    "is_number",
+    "is_same_view",
+    "refuse_shared",
+    "same_steps",
+    "view_of",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +90,8 @@ class View(NamedTuple):
             _forbid(self.root)
             return None
         if new.dtype != self.root.dtype:
-            raise RecordingError(
-                "an update in place of the real or imaginary part of an array; update the complex array itself"
-                + at_line()
-            )
-        if len(self.steps) == 1 and type(self.steps[0]) is IndexStep:
+            self.root._write(with_part(self.root, self.steps, new))
+        elif len(self.steps) == 1 and type(self.steps[0]) is IndexStep:
             self.root[self.steps[0].key] = new
         else:
             positions: Any = np.arange(self.root.size).reshape(self.root.shape)
@@ -122,6 +130,12 @@ def view_of(source: Any, *steps: Callable[[Any], Any]) -> View:
         return View(source, source._own, steps)
     root, seen, before = source._view
     return View(root, seen, None if before is None else before + steps)
+
+
+def is_same_view(x: Any, y: Any) -> bool:
+    """Whether y is a view of the same part of the same array as the view x."""
+    view = getattr(y, "_view", None)
+    return view is not None and not view.stale and view.root is x._view.root and same_steps(view.steps, x._view.steps)
 
 
 def same_steps(a: Any, b: Any) -> bool:

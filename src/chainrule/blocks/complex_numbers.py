@@ -7,6 +7,7 @@ K. Kreutz-Delgado, The complex gradient operator and the CR-calculus (2009).
 
 import numpy as np
 
+from chainrule.answers import with_part
 from chainrule.array import Array, form_of
 from chainrule.block import answers, library_block
 from chainrule.block.dependence import entrywise
@@ -16,11 +17,11 @@ from chainrule.blocks.shaping import as_array
 from chainrule.blocks.step_functions import sign
 from chainrule.domains import example, far_from_zero, normal
 from chainrule.formula import call
-from chainrule.libraries import dtype_of, is_complex, is_inexact
+from chainrule.libraries import dtype_of, is_complex, is_inexact, is_numpy
 from chainrule.step import read_only
 from chainrule.views import is_number, view_of
 
-__all__ = ["adjoint", "conj"]
+__all__ = ["adjoint", "complex_of", "conj"]
 
 
 def adjoint(xp, x):
@@ -57,7 +58,7 @@ def conj_backward(xp, dz, z, x):
 )
 def real(xp, x):
     """The real part."""
-    return xp.real(x) + 0.0 if is_complex(x) else x
+    return xp.real(x) * 1.0 if is_complex(x) else x
 
 
 @real.backward
@@ -73,12 +74,43 @@ def real_backward(xp, dz, z, x):
 )
 def imag(xp, x):
     """The imaginary part."""
-    return xp.imag(x) + 0.0 if is_complex(x) else xp.zeros_like(x)
+    return xp.imag(x) * 1.0 if is_complex(x) else xp.zeros_like(x)
 
 
 @imag.backward
 def imag_backward(xp, dz, z, x):
     return dz * 1j if is_complex(x) else xp.zeros_like(dz)
+
+
+@library_block(
+    notation=lambda x, y: x + 1j * y,
+    complex=True,
+    example=example(normal(2, 3), normal(2, 3)),
+    dependence=entrywise,
+)
+def complex_of(xp, x, y):
+    """The complex numbers with these real and imaginary parts, infinite ones and signed zeros too."""
+    if not is_numpy(xp) or is_complex(x) or is_complex(y):
+        return x + 1j * y
+    z = np.empty(x.shape, np.result_type(x, y, np.complex64))
+    z.real, z.imag = x, y
+    return z[()]
+
+
+@complex_of.backward
+def complex_of_backward(xp, dz, z, x, y):
+    return dz if is_complex(x) else xp.real(dz), -(1j * dz) if is_complex(y) else xp.imag(dz)
+
+
+@with_part.is_
+def _with_part(z, steps, new):
+    """The view's steps, taken of other numbers, tell the part that they show and the positions of its entries."""
+    positions, shown = np.arange(z.size).reshape(z.shape) * (1 + 1j), np.ones(z.shape, complex)
+    for step in steps:
+        positions, shown = step(positions), step(shown)
+    parts = [np.real(z).flatten(), np.imag(z).flatten()]
+    parts[0 if np.all(shown) else 1][positions.astype(int)] = new
+    return np.reshape(complex_of(*parts), z.shape)
 
 
 @library_block(

@@ -25,7 +25,7 @@ from chainrule.errors import RecordingError
 from chainrule.node import NO_PARAMS, Node, at_line
 from chainrule.views import EntriesStep, IndexStep, View, view_of
 
-__all__ = ["Buffer", "Memory", "buffer", "is_recorded", "made_buffer", "plain_of"]
+__all__ = ["Buffer", "Memory", "buffer", "called", "is_recorded", "made_buffer", "plain_of"]
 
 
 class Memory(Node):
@@ -68,13 +68,13 @@ class Buffer(Array):
         targets = [x for x in (out if type(out) is tuple else (out,)) if type(x) is Buffer]
         if method == "at" and type(inputs[0]) is Buffer:
             targets = [inputs[0]]
-        return _called(run, inputs, options, targets)
+        return called(run, inputs, options, targets)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         targets = [x for x in [kwargs.get("out")] if type(x) is Buffer]
         if function in WRITES and args and type(args[0]) is Buffer:
             targets = [args[0]]
-        return _called(function, args, kwargs, targets)
+        return called(function, args, kwargs, targets)
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(len(self))])
@@ -190,7 +190,7 @@ def _become_recorded(x: Buffer) -> None:
 # Computing -----------------------------------------------------------------------------------------------------------
 
 
-def _called(run: Callable[..., Any], args: Any, kwargs: Any, targets: list[Any]) -> Any:
+def called(run: Callable[..., Any], args: Any, kwargs: Any, targets: list[Any]) -> Any:
     """Call a function of NumPy on buffers: on their memory if nothing is recorded.
 
     `targets` are the buffers that it writes into.

@@ -16,7 +16,10 @@ from chainrule.standins.numpy_functions import standin_of
 
 __all__ = ["LOOP_NAMES", "MODULES", "NUMBER_TYPES", "NUMPY_FUNCTIONS", "module_standin"]
 
-MODULES = {np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft", np.random: "numpy.random"}
+MODULES = {
+    **{np: "numpy", np.linalg: "numpy.linalg", np.fft: "numpy.fft", np.random: "numpy.random"},
+    **{np.lib: "numpy.lib", np.lib.stride_tricks: "numpy.lib.stride_tricks"},
+}
 LOOP_NAMES = (*(function.__name__ for function in LOOPS), "fromiter", "nditer", "RandomState")
 NUMBER_TYPES = number_types(vars(np))
 """The stand-ins for NumPy's types of numbers, by their names."""

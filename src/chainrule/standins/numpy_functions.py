@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from chainrule.array import Array
 from chainrule.buffered import BUFFERED
@@ -19,7 +20,7 @@ from chainrule.errors import RecordingError
 from chainrule.libraries import NUMPY
 from chainrule.node import user_frame
 from chainrule.protocols import call
-from chainrule.standins.buffer import Buffer, buffer, is_recorded, plain_of
+from chainrule.standins.buffer import Buffer, buffer, called, is_recorded, plain_of
 from chainrule.standins.function import StandIn
 from chainrule.texts import WRITTEN, refuse_reading
 from chainrule.views import is_number
@@ -129,6 +130,15 @@ def _of_list(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
     return StandIn(function, standin)
 
 
+def _strided(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """as_strided, which NumPy's protocol does not know: recorded, or a view of a buffer."""
+    return called(_strides_of, (x, *args), kwargs, []) if isinstance(x, Array) else as_strided(x, *args, **kwargs)
+
+
+def _strides_of(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return call(as_strided, x, *args, **kwargs) if type(x) is Array else as_strided(x, *args, **kwargs)
+
+
 def _from_iterable(iterable: Any, dtype: Any, count: int = -1, **options: Any) -> Any:
     """np.fromiter."""
     if not BUFFERED.get():
@@ -220,6 +230,7 @@ UNSEEN_WORDS = frozenset(
         "nanstd",
         "nanvar",
         "asarray_chkfinite",
+        "as_strided",
         *READERS,
     ]
 )
@@ -232,6 +243,8 @@ def standin_of(name: str, function: Any) -> Any:
         return None
     if name in ("empty", "empty_like"):  # uninitialised memory would differ from run to run
         return StandIn(function, _standin(getattr(np, name.replace("empty", "zeros"))))
+    if name == "as_strided":
+        return StandIn(function, _strided)
     if name == "fromiter":
         return StandIn(function, _from_iterable)
     if name in READERS:
