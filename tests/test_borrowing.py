@@ -162,3 +162,31 @@ def test_gradients_of_pytorch_do_not_depend_on_its_modes():
         with mode:
             np.testing.assert_array_equal(cr.grad(f)(np.array([1.0, 3.0])), [2.0, 6.0])
             np.testing.assert_array_equal(cr.hessian(f)(np.array([1.0, 3.0])), 2 * np.eye(2))
+
+
+BORROWERS = {
+    "torch": (cr.from_torch, lambda x: x > 0.5, torch.argmax),
+    "jax": (cr.from_jax, lambda x: x > 0.5, jnp.argmax),
+}
+
+
+@pytest.mark.parametrize(("take", "large", "argmax"), BORROWERS.values(), ids=BORROWERS)
+def test_truths_and_integers_of_a_borrowed_function_choose_as_numpys_do(take, large, argmax):
+    mask, place = take(large), take(argmax)
+    x = np.array([0.0, 1.0, 2.0])
+    for f, g in [
+        (lambda x: np.sum(np.where(mask(x), x**2, x)), lambda x: np.sum(np.where(x > 0.5, x**2, x))),
+        (lambda x: np.sum(mask(x) * x**2), lambda x: np.sum((x > 0.5) * x**2)),
+        (lambda x: x[place(x)] ** 2, lambda x: x[np.argmax(x)] ** 2),
+    ]:
+        for transform in (cr.grad, cr.hessian, lambda f: cr.compile(cr.grad(f))):
+            np.testing.assert_array_equal(transform(f)(x), transform(g)(x))
+
+
+def test_an_own_block_may_return_truths():
+    @cr.block
+    def large(x):
+        return x > 0.5
+
+    x = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(cr.grad(lambda x: np.sum(np.where(large(x), x**2, x)))(x), [1.0, 2.0, 4.0])

@@ -85,7 +85,8 @@ def find_path(inputs: Sequence[Node], outputs: Sequence[Node]) -> Path:
     while stack:
         node = stack.pop()
         block = node.block
-        if block is None or node.order < start or not block.differentiable:
+        ends = block is None or not block.differentiable or (block.any_dtype and not node.differentiable)
+        if ends or node.order < start:
             elsewhere = True
             if node.order < start and node.differentiable:
                 free = free or inside or _reaches_variable(node)

@@ -113,6 +113,7 @@ class Block:
         self.differentiable = differentiable
         self.view = view  # whether NumPy's own result may share memory with the first operand
         self.needs_numpy = False  # whether its rule computes with NumPy's arrays only
+        self.any_dtype = False  # whether its result may be integers or truths, where a gradient ends
         self.draws = False  # whether its own algorithm draws random numbers, on which the result does not depend
         self.may_copy = False  # whether it is a view or a copy depending on the operand's memory layout
         self.free_signs = False  # whether other signs are equally right, as for eigenvectors

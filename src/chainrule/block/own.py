@@ -63,6 +63,7 @@ class OwnBlock(Block):
         )
         self._has_axis = self._has_axis and leading_axes  # without leading axes, an axis need not count from the right
         self._simple = self._simple and not self.takes_self
+        self.any_dtype = True
         self.of_class = of_class
         self.owner: Any = None
         self.results: Results | None = None
