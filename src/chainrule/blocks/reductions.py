@@ -16,7 +16,7 @@ from chainrule.domains import apart, example, far_from_zero, normal
 from chainrule.errors import BlockError, RecordingError
 from chainrule.formula import call, total
 from chainrule.hints import keyword_hint
-from chainrule.libraries import is_complex, is_differentiated_there, is_numpy
+from chainrule.libraries import is_complex, is_differentiated_there, is_inexact, is_numpy, is_traced
 from chainrule.node import at_line
 from chainrule.numpy_value import answered
 from chainrule.step import record
@@ -136,8 +136,12 @@ def _extreme(function, name):
 
     @made.backward
     def rule_backward(xp, dz, z, x, axis=None, keepdims=False):
-        hit = xp.astype(x == expand(xp, z, x, axis), x.dtype)
-        return spread(xp, dz, z, x, axis) * (hit / xp.sum(hit, axis=axis, keepdims=True))
+        largest = expand(xp, z, x, axis)
+        hit = xp.astype(x == largest, x.dtype)
+        share = hit / xp.sum(hit, axis=axis, keepdims=True)
+        if is_traced(form_of(x)) and is_inexact(form_of(x)):  # XLA makes 0 of this 0/0
+            share = xp.where(xp.isnan(largest), largest, share)
+        return spread(xp, dz, z, x, axis) * share
 
     made.picks = True
     return made
