@@ -47,6 +47,11 @@ def entry_of_a_function(w, x):
     return cr.sigmoid(w * x)[1] + np.outer(w, x)[0, 1]
 
 
+def log_determinant(S, v):
+    F = np.linalg.cholesky(S)
+    return np.sum(np.log(np.diag(F))) + v @ F @ v
+
+
 def squared_length(z):
     return np.real(np.sum(z * np.conj(z)))
 
@@ -76,6 +81,7 @@ FORMS = {
     ),
     product: ((1.0, 2.0), {"a": "2·(a + b + a·b²)", "b": "2·(a + b + a²·b)"}),
     entry_of_a_function: ((V, W), {}),
+    log_determinant: ((np.array([[2.0, 1.0], [1.0, 3.0]]), V), {"F": "v vᵀ + diag(diag(F))⁻¹"}),
     squared_length: ((Z,), {"z": "2·z"}),
     squared_parts: ((Z,), {"z": "2·z"}),
     residual: ((Z, A, np.ones(3) * 1j), {"r": "2·r", "z": "conj(A)ᵀ (2·r)", "b": "−2·r"}),

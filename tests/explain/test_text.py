@@ -113,6 +113,15 @@ def test_columns_says_how_wide_a_pipe_is(monkeypatch, capsys):
     assert widths["60"] < widths["none"] < widths["120"]
 
 
+@pytest.mark.parametrize("columns", [54, 60, 75])
+def test_no_line_is_wider_than_columns(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["explain", "y = W @ tanh(x*x)", "W=[[1,2],[3,4]]", "x=[1,-1]"]) == 0
+    out = capsys.readouterr().out
+    assert "local gradient of one block" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= columns
+
+
 def test_a_long_function_may_be_shown_in_full(capsys):
     text = "; ".join(["h = 0.1*x", *["h = tanh(h)"] * 80, "h"])
     lines = []

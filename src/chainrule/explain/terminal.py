@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,15 +79,15 @@ def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterat
     if explanation.jacobians:
         yield Text()
         yield Text("Jacobian", style="bold")
-        yield Text("A row for each entry of the input, a column for each of the result.", style="dim")
+        yield _remark("A row for each entry of the input, a column for each of the result.", width)
         for jacobian in explanation.jacobians:
             yield _jacobian(jacobian, width)
     yield Text()
     yield Text("Backward pass", style="bold")
     what = "the loss" if explanation.result is None else f"any loss {loss} of {unicode(explanation.result)}"
-    yield Text(f"∂{loss}/∂x: gradient of {what}.  ∂[…]/∂x: local gradient of one block.", style="dim")
+    yield _remark(f"∂{loss}/∂x: gradient of {what}.  ∂[…]/∂x: local gradient of one block.", width)
     if any(factor.local.text for gradient in explanation.gradients for factor in gradient.factors):
-        yield Text("∂[…]/∂x⁽²⁾: by the second x of a block that uses x more than once.", style="dim")
+        yield _remark("∂[…]/∂x⁽²⁾: by the second x of a block that uses x more than once.", width)
     skipped = 0
     for gradient in explanation.gradients:
         if gradient.name.parts[1] in unseen:
@@ -105,6 +106,10 @@ def renderables(explanation: Explained, width: int, fold: bool = True) -> Iterat
             if form.name.parts[1] in unseen:
                 continue
             yield equation(unicode(form.name), [unicode(form.formula)], width)
+
+
+def _remark(text: str, width: int) -> Text:
+    return Text("\n".join(textwrap.wrap(text, width)), style="dim")
 
 
 def _forward_table(steps: tuple[Step, ...], folds: tuple[Fold, ...], width: int) -> Table:

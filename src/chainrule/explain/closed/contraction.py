@@ -25,15 +25,17 @@ class Piece:
     idx : one index, or those of rows and columns.
     links : the factors of the matrix product; an entrywise product is one link.
     tall : whether a vector has shape (n, 1) in NumPy, so that it broadcasts along columns.
+    identity : whether it is the identity matrix, which is not written beside diag(u).
     """
 
     idx: tuple[Index, ...]
     links: tuple[Link, ...]
     tall: bool = False
+    identity: bool = False
 
     @property
     def T(self) -> Piece:  # noqa: N802
-        return Piece(self.idx[::-1], turned(self.links), self.tall)
+        return Piece(self.idx[::-1], turned(self.links), self.tall, self.identity)
 
 
 @dataclass
@@ -94,7 +96,7 @@ class FactorNetwork:
             raise UnwritableError
         tall = len(idx) == 1 and atom.kind != "sum" and len(atom.shape) == 2 and atom.shape[1] == 1
         link = in_fewest_turns(f) if len(idx) == 1 else (f, None if atom.symmetric else False)
-        self.pieces.append((Piece(idx, (link,), tall), e))
+        self.pieces.append((Piece(idx, (link,), tall, atom.kind == "delta"), e))
 
     def _scalar(self, f: Formula, e: Fraction) -> None:
         (self.over if e > 0 else self.under).append(f)
@@ -233,7 +235,7 @@ class FactorNetwork:
         if rows:
             over = [(p, e) for p, e in rows if e > 0]
             under = [(p, -e) for p, e in rows if e < 0]
-            links = piece.links
+            links = () if piece.identity else piece.links
             if under:
                 links = ((_inverse(_diag(_vector(under))), None), *links)
             if over:
