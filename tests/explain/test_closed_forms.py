@@ -146,7 +146,7 @@ LITERATURE = [
     ("layer_norm", "beta", "yᵀ 𝟏", "J. Ba et al., Layer normalization (2016)"),
     ("layer_norm_of_vector", "x", "(v − vᵀ xhat/3·xhat − (Σ v)/3)/sigma", "(v − mean(v) − x̂ mean(v ⊙ x̂))/σ"),
     ("layer_norm_of_vector", "mu", "−(Σ v)/sigma", "S. Ioffe and C. Szegedy, Batch normalization (2015): −Σ v/σ"),
-    ("gaussian_process", "C", "diag(diag(C))⁻¹ I − C⁻ᵀ z zᵀ", "C⁻ᵀ z (C⁻¹ y)ᵀ, where z = C⁻¹ y"),
+    ("gaussian_process", "C", "diag(diag(C))⁻¹ − C⁻ᵀ z zᵀ", "C⁻ᵀ z (C⁻¹ y)ᵀ, where z = C⁻¹ y"),
 ]
 # fmt: on
 

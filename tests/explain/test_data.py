@@ -250,3 +250,10 @@ def test_a_mask_is_its_own_square():
 
     found = forms(cr.explain(loss)(np.array([0.3, 0.5, 0.7])))
     assert found["∂L/∂x"] == "mask ⊙ (1 − tanh(mask ⊙ x)²)"
+
+
+def test_arrays_of_texts_and_objects_are_no_data():
+    scale = np.array([1.0, 2.0])
+    names = {"words": np.array(["a", "b"]), "things": np.array([None, "x"], object), "scale": scale}
+    assert unicode(Data(names).origin(scale.copy()).part) == "scale"
+    assert Data({"things": names["things"]}).origin(scale) is None

@@ -36,6 +36,9 @@ SHAPES = [
     ("softmax_cross_entropy(W @ x, 1)", {"W": (3, 2), "x": (2,)}),
     ("tanh(W2 @ tanh(W1 @ x + b1) + b2)", {"W2": (3, 2), "W1": (2, 2), "x": (2,), "b1": (2,), "b2": (3,)}),
     ("X[0, i]", {"X": (3, 2), "i": ()}),
+    ("x = array([a, b]); (1 - x[0])**2 + 100*(x[1] - x[0]**2)**2", {"a": (), "b": ()}),
+    ("R = array([[cos(t), -sin(t)], [sin(t), cos(t)]]); sum((R @ v - w)**2)", {"t": (), "v": (2,), "w": (2,)}),
+    ("w @ array([a, b])", {"w": (2,), "a": (), "b": ()}),
 ]
 
 
@@ -201,3 +204,8 @@ def test_whatever_is_typed_has_an_answer(text, given):
     found = answer({"do": "explain", "text": text.strip(), "given": given, "offered": {}})
     assert ("story" in found) != ("error" in found)
     json.dumps(found, allow_nan=False)
+
+
+def test_vectors_in_a_list_are_rows_of_a_matrix():
+    found = asked("x = array([a, b])\ny = (1 - x[0])**2 + x[1]", a="[1, 2, 3]", b="[2, 1, 1]")
+    assert found["story"]["steps"]

@@ -86,7 +86,7 @@ class Data:
     """The user's plain arrays by name, steady ones first."""
 
     def __init__(self, arrays: Mapping[str, Any]):
-        self.arrays = arrays
+        self.arrays = {name: x for name, x in arrays.items() if np.asarray(x).dtype.kind in "biufc"}  # texts, objects
 
     def origin(self, x: np.ndarray) -> Origin | None:
         """How a constant is computed from a named array; None if it is not, or if it only selects entries."""

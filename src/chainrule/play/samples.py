@@ -6,7 +6,7 @@ import ast
 import itertools
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,8 @@ def completed(expression: ParsedExpression, text: str, given: Mapping[str, Any])
     arrays = with_arrays(text)
     best: tuple[float, dict[str, Any]] = (math.inf, {})
     first: Exception | None = None
-    for surprise, shapes in itertools.islice(_choices(expression, missing, arrays), MOST):
+    entries = _entries(text)
+    for surprise, shapes in itertools.islice(_choices(expression, missing, arrays, entries), MOST):
         if surprise >= best[0]:
             break
         samples = {name: sample(expression, name, shape) for name, shape in zip(missing, shapes, strict=True)}
@@ -52,7 +53,7 @@ def completed(expression: ParsedExpression, text: str, given: Mapping[str, Any])
             return values
         if result.dtype.kind in "biuf" and np.isfinite(result).all():
             surprise += ARRAY_RESULT * (result.ndim > 0)
-            surprise += NO_ARRAY * (arrays and all(np.ndim(x) == 0 for x in values.values()))
+            surprise += NO_ARRAY * (arrays and not entries and all(np.ndim(x) == 0 for x in values.values()))
             best = min(best, (surprise, values), key=lambda found: found[0])
     if best[1] or first is None:
         return best[1]
@@ -60,10 +61,13 @@ def completed(expression: ParsedExpression, text: str, given: Mapping[str, Any])
 
 
 def _choices(
-    expression: ParsedExpression, missing: Sequence[str], arrays: bool
+    expression: ParsedExpression, missing: Sequence[str], arrays: bool, entries: Set[str]
 ) -> Iterator[tuple[int, tuple[tuple[int, ...], ...]]]:
     """The cost of each choice of shapes, and the shapes of the missing names; the cheapest first."""
-    costs = [{0: NUMBERS} if name in expression.integers else _costs(name, arrays) for name in missing]
+    costs = [
+        {0: NUMBERS} if name in expression.integers else _costs(name, arrays and name not in entries)
+        for name in missing
+    ]
     for total in range(sum(max(cost) for cost in costs) + 1):
         for chosen in _with_sum(costs, total):
             yield from ((total, shapes) for shapes in itertools.product(*chosen))
@@ -115,6 +119,14 @@ def with_arrays(text: str) -> bool:
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and _is_entrywise(node.func.id)):
             return True
     return False
+
+
+def _entries(text: str) -> frozenset[str]:
+    """The names in the lists of array([a, cos(t)]): they are numbers more often than not."""
+    calls = (node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call))
+    given = [x for call in calls if getattr(call.func, "id", "") == "array" for x in call.args]
+    inside = [node for x in given if isinstance(x, ast.List) for node in ast.walk(x)]
+    return frozenset(node.id for node in inside if isinstance(node, ast.Name))
 
 
 def _is_entrywise(name: str) -> bool:
