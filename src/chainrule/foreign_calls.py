@@ -63,7 +63,7 @@ def _module_of(function: Any, owner: Any) -> str:
     kind = type(function)
     if kind.__module__ != "builtins":  # an object that is called, such as what numba.njit or jax.jit makes
         return kind.__module__
-    return getattr(function, "__module__", None) or getattr(owner, "__name__", "")
+    return str(getattr(function, "__module__", None) or getattr(owner, "__name__", ""))
 
 
 _NOT_FOREIGN = {"numpy", "scipy", "chainrule", "builtins", "__main__"} | set(sys.stdlib_module_names)
@@ -159,7 +159,7 @@ def refused_by_their_error(error: Exception) -> Refusal | None:
         trace = trace.tb_next
     if found is None:
         return None
-    inner = None if found.tb_next is None else found.tb_next.tb_frame
+    inner: Any = None if found.tb_next is None else found.tb_next.tb_frame
     is_theirs = inner is not None and not is_internal(inner.f_code.co_filename)
     module = inner.f_globals.get("__name__", "") if is_theirs else ""
     call = _call_at(found.tb_frame, found.tb_lasti, found.tb_lineno, module)
