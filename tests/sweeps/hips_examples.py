@@ -18,7 +18,6 @@ import importlib.abc
 import importlib.util
 import json
 import os
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -208,7 +207,9 @@ def run_one(path: Path, library: str) -> list[list[float]]:
     np.random.seed(0)
     os.chdir(tempfile.mkdtemp())
     code = Sources(path, library).source_to_code(path.read_bytes(), str(path))
-    runpy._run_code(code, {"__name__": "__main__", "__file__": str(path)}, None, "__main__")  # type: ignore[attr-defined]
+    program = types.ModuleType("__main__")
+    program.__file__ = str(path)
+    exec(code, vars(program))
     return found
 
 
