@@ -1,6 +1,8 @@
 """What the tests share: the modules beside this file, such as `catalogue`, and a browser."""
 
 import importlib
+import importlib.metadata
+import importlib.util
 import os
 import shutil
 import sys
@@ -27,6 +29,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SMOKE:
             item.add_marker(pytest.mark.smoke)
+
+
+def _name_of_older_jax() -> None:
+    """Give JAX before 0.8 the name `jax.enable_x64`, which it has in `jax.experimental`."""
+    if importlib.util.find_spec("jax") and tuple(map(int, importlib.metadata.version("jax").split(".")[:2])) < (0, 8):
+        jax = importlib.import_module("jax")
+        if not hasattr(jax, "enable_x64"):
+            jax.enable_x64 = importlib.import_module("jax.experimental").enable_x64
+
+
+_name_of_older_jax()
 
 
 @pytest.fixture(scope="session")

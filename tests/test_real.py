@@ -11,7 +11,8 @@ import chainrule as cr
 
 SLOW = set(
     """
-    american_put asian_option beam_fem bilateral_filter burgers camera cloth copula cavity climate edges equalizer euler_tube
+    american_put asian_option beam_fem bilateral_filter burgers camera cloth copula cavity climate edges equalizer
+    euler_tube
     fdtd gray_scott heat_implicit heated_plate heston hodgkin_huxley kalman lattice_boltzmann lens_design lqr
     mixture molecular_dynamics motor_control nbody orbits photovoltaics power_flow predictive_control
     principal_components quantum_well registration risk_parity shallow_water solitons thin_film topology

@@ -152,7 +152,7 @@ SUM = {"type": "eq", "fun": lambda z: np.sum(z) - 1}
 
 @pytest.mark.filterwarnings("ignore:delta_grad")  # of a linear constraint
 @pytest.mark.parametrize("method", ["SLSQP", "trust-constr"])
-@pytest.mark.parametrize("a", [[0.9, 0.5, 0.1, 0.2], [2.0, 0.4, 0.36, 0.1], [0.3, 0.2, 0.4, 0.3]])
+@pytest.mark.parametrize("a", [[0.9, 0.5, 0.1, 0.15], [2.0, 0.4, 0.36, 0.1], [0.3, 0.2, 0.4, 0.3]])
 def test_bounds_that_are_active_because_of_a_constraint(method, a):
     """The nearest point of the simplex: the derivative is I - 1/n on the entries that are not 0, and 0 elsewhere."""
     a = np.array(a)

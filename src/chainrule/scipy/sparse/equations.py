@@ -188,4 +188,5 @@ def _least_squares_solution(a, b):
 for _name in ("lsqr", "lsmr"):
     _least_squares(_name)
 
-without_gradient(scipy.sparse.linalg, "is_sptriangular spbandwidth")
+if hasattr(scipy.sparse.linalg, "is_sptriangular"):  # since SciPy 1.16
+    without_gradient(scipy.sparse.linalg, "is_sptriangular spbandwidth")
