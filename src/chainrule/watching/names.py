@@ -54,7 +54,7 @@ def data_in_reach(f: Callable[..., Any]) -> dict[str, np.ndarray]:
 
 def _named_places(holder: Any, places: list[Place]) -> list[tuple[str, Any]]:
     """The values in an object's places with their names; variables in the order in which code first uses them."""
-    code = getattr(holder, "__code__", None)
+    code: Any = getattr(holder, "__code__", None)
     of_python = isinstance(code, types.CodeType)  # a class of compiled functions has an attribute of this name
     order = {n: i for i, n in enumerate((*code.co_names, *code.co_freevars))} if of_python else {}
     cells = zip(getattr(holder, "__closure__", None) or (), code.co_freevars, strict=False) if of_python else ()

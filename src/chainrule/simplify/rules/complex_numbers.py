@@ -75,9 +75,9 @@ def number_of_its_parts(build: Builder, x: Any, y: Any) -> Any:
             continue
         imaginary = next(v for v in product.inputs if _uniform(v) != 1j)
         (c, u), (d, v) = (_multiple(build, part) for part in (imaginary, other))
-        parts = made_by(u, build, imag), made_by(v, build, real)
-        if None not in parts and c == d and parts[0].inputs[0] is parts[1].inputs[0]:
-            z = parts[0].inputs[0]
+        below, left = made_by(u, build, imag), made_by(v, build, real)
+        if below is not None and left is not None and c == d and below.inputs[0] is left.inputs[0]:
+            z = left.inputs[0]
             return z if c == 1 else build.call(multiply, c, z)
     return None
 
