@@ -100,6 +100,7 @@ def _near_bounds(x: Any, bounds: Any) -> Iterator[Limit]:
         for i, limit in enumerate(side):
             if limit is None or not np.isfinite(value_of(limit)):
                 continue
+            away: Callable[..., Any]
             gap, size = abs(flat[i] - value_of(limit)), max(1.0, abs(flat[i]))
             if gap > NEAR * size:
                 continue
