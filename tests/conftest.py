@@ -55,6 +55,14 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _programs_of_jax_are_forgotten():
+    """After each file: JAX keeps what it has compiled, some gigabytes for all tests."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+
+
 @pytest.fixture
 def jax_in_double_precision():
     jax = pytest.importorskip("jax")

@@ -18,9 +18,12 @@ from chainrule.blocks.normalisation import softmax
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.explain.closed import calls
 from chainrule.explain.closed.atoms import Atoms
-from chainrule.explain.closed.terms import ONE, Expr, Factor, Factors, Index, Term
+from chainrule.explain.closed.terms import ONE, Atom, Expr, Factor, Factors, Index, Term
 
 __all__ = ["of_products"]
+
+TERMS = {add: 2, sum_: 1}
+"""The number of terms of a sum in brackets that can match: x + y, or a sum over an axis."""
 
 Binding = dict[str, Any]
 """The value of each variable, and the index of each axis."""
@@ -56,12 +59,21 @@ def _factors_that_match(
         return
     (pattern, e), *rest = patterns
     for (atom, idx), n in factors.items():
-        if n.denominator == 1:
-            sign = 1 if n > 0 else -1
+        sign = 1 if n.numerator > 0 else -1
+        if n.denominator == 1 and _may_match(pattern, atom, sign * e):
             x = Expr((Term(ONE, {(atom, idx): ONE * sign * e}),), tuple(dict.fromkeys(idx)))
             for found in _match(atoms, pattern, x, binding):
                 for others, more in _factors_that_match(atoms, rest, factors, found):
                     yield [((atom, idx), -sign), *others], more
+
+
+def _may_match(pattern: Pattern, atom: Atom, e: int) -> bool:
+    """Whether a power of one atom can match: a sum only one in brackets, a function only a call of it."""
+    if not isinstance(pattern, Call) or pattern.block is negative:
+        return True
+    if pattern.block in TERMS:
+        return e == 1 and atom.value is not None and len(atom.value.terms) == TERMS[pattern.block]
+    return atom.block is pattern.block
 
 
 def _match(atoms: Atoms, pattern: Pattern, x: Expr, binding: Binding) -> Iterator[Binding]:

@@ -256,9 +256,11 @@ def colours(factors: Factors, free: Mapping[Index, Any]) -> dict[Index, int]:
 
 def term_key(term: Term, free: Mapping[Index, Any]) -> Any:
     """A key that is the same for equal products of factors, whatever the names of summed indices."""
-    colour = colours(term.factors, free)
-    order = sorted((i for i in colour if i not in free), key=lambda i: colour[i])
-    names = {i: ("free", free[i]) for i in colour if i in free} | {i: ("sum", n) for n, i in enumerate(order)}
+    used = dict.fromkeys(i for _, idx in term.factors for i in idx)
+    order = [i for i in used if i not in free]
+    if len(order) > 1:
+        order.sort(key=colours(term.factors, free).__getitem__)
+    names = {i: ("free", free[i]) for i in used if i in free} | {i: ("sum", n) for n, i in enumerate(order)}
     found = []
     for (atom, idx), e in term.factors.items():
         named = [names[i] for i in idx]
