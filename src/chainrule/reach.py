@@ -8,7 +8,7 @@ import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ class Reach:
         return found
 
 
-def _named_in(modules: list[dict[str, Any]], words: set[str]) -> list[Place]:
+def _named_in(modules: list[dict[str, Any]], words: Set[str]) -> list[Place]:
     return [Place(members, name, members[name]) for members in modules for name in words & members.keys()]
 
 

@@ -73,8 +73,8 @@ def _to_file(function):
         return written(*args, **kwargs)
 
 
-for _function in (np.save, np.savez, np.savez_compressed, np.savetxt):
-    _to_file(_function)
+for _writer in (np.save, np.savez, np.savez_compressed, np.savetxt):
+    _to_file(_writer)
 for _form in (np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj):
     _of_forms(_form)
 for _function in (

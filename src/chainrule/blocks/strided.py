@@ -26,7 +26,7 @@ def _memory(x):
     if known and np.subtract(*np.lib.array_utils.byte_bounds(value)[::-1]) == value.nbytes:  # without gaps
         places = laid_out_as(np.arange(value.size).reshape(value.shape), value)
         shown = places
-        for step in steps:
+        for step in steps or ():
             shown = step(shown)
         if isinstance(shown, np.ndarray) and np.may_share_memory(shown, places):
             return root, seen, places, shown

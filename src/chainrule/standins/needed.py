@@ -232,6 +232,7 @@ def _members(found: list[Any], functions: list[types.FunctionType]) -> list[tupl
     """The functions and classes in the user's modules and classes, which may be replaced by others."""
     words = frozenset[str]().union(*(words_of(function.__code__) for function in functions))
     holders = [vars(x) for x in found if isinstance(x, types.ModuleType) and not is_of_library_module(x)]
+    links: list[tuple[Mapping[str, Any], str, Any]]
     links = [(names, name, meant(names[name])) for names in holders for name in words & names.keys()]
     kinds = [vars(x) for x in found if isinstance(x, type) and not is_of_library(x)]
     links += [(names, name, value) for names in kinds for name, value in names.items()]

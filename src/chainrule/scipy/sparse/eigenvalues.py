@@ -118,7 +118,7 @@ def eigs(
         plain[0], k, plain[1] if M is not None else None, sigma, which, read_values(v0), ncv, maxiter, tol, **options
     )
     a, *b = [matrix.toarray() for matrix in given]
-    every, v = np.linalg.eig(np.linalg.solve(*b, a) if b else a)
+    every, v = np.linalg.eig(np.linalg.solve(b[0], a) if b else a)
     if b:  # vᴴ M v = 1, where np.linalg.eig has vᴴ v = 1
         v = v / np.sqrt(np.real(np.sum(np.conj(v) * (b[0] @ v), axis=0)))
     places = step(lambda w: order_of(w, found), every)
