@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,17 +104,12 @@ def _near_bounds(x: Any, bounds: Any) -> Iterator[Limit]:
             gap, size = abs(flat[i] - value_of(limit)), max(1.0, abs(flat[i]))
             if gap > NEAR * size:
                 continue
-            away: Callable[..., Any] = partial(_away, i, sign)
-            operands = [limit] if type(limit) is Array else []
-            if not operands:
-                away = partial(away, limit=limit)
+            if type(limit) is Array:
+                away, operands = lambda z, limit, i=i, sign=sign: sign * (np.reshape(z, (-1,))[i] - limit), [limit]
+            else:
+                away, operands = lambda z, i=i, sign=sign, limit=limit: sign * (np.reshape(z, (-1,))[i] - limit), []
             normal = sign * np.eye(1, flat.size, i)[0]
             yield Limit(away, operands, 0, gap, normal, equal=False, is_bound=True, is_at=gap <= EXACT * size)
-
-
-def _away(i: int, sign: float, z: Any, limit: Any) -> Any:
-    """How far entry i of z is inside of its limit."""
-    return sign * (np.reshape(z, (-1,))[i] - limit)
 
 
 def _sides(bounds: Any, n: int) -> list[Any]:
