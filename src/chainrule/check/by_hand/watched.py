@@ -75,6 +75,11 @@ def array_of(x: Any) -> np.ndarray | None:
     return None
 
 
+def _is_called_by_library(frame: Any) -> bool:
+    """Whether a library runs this code. The code that makes a named tuple has no file that could tell."""
+    return frame.f_back is not None and is_library(frame.f_back.f_code.co_filename)
+
+
 def watch_frames(
     called: Callable[[Any], Callable[[Any, str, Any], None] | None],
 ) -> contextlib.AbstractContextManager[None]:
@@ -87,6 +92,8 @@ def watch_frames(
     def enter(frame: Any, event: str, argument: Any) -> Any:
         code = frame.f_code
         if is_library(code.co_filename) or (code.co_name[0] == "<" and code.co_name != "<lambda>"):
+            return None
+        if frame.f_globals.get("__name__", "").startswith("namedtuple_") and _is_called_by_library(frame):
             return None
         told = called(frame)
         if told is None:
