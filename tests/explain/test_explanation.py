@@ -363,7 +363,7 @@ LETTERS = {"A": A, "x": np.array([1.0, 3.0]), "y": np.array([2.0, 5.0])}
         # quadratic form and trace, as in the Matrix Cookbook (81) and (100)
         ("a = A @ x; L = x @ a", "∂L/∂A", "x xᵀ"),
         ("L = trace(A)", "∂L/∂A", "I"),
-        ("L = x[-1]**2", "∂L/∂x", "2·x[-1]·e₁"),
+        ("L = x[-1]**2", "∂L/∂x", "2·x[1]·e₁"),
         ("L = x @ y", "∂L/∂x", "y"),
     ],
 )
