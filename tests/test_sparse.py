@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule.block import BLOCKS, Elementwise
 from chainrule.block.dependence import everything
 from chainrule.block.making import UNLISTED
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, NoDerivative
 
 N = 24
 SPARSE = np.where(np.random.default_rng(1).random((N, N)) < 0.08, 1.5, 0.0)
@@ -105,7 +105,10 @@ def test_a_block_depends_on_no_more_than_it_declares(block):
             def of_one(x, i=i):
                 return block(*operands[:i], x, *operands[i + 1 :], **block.example.params)
 
-            dense = np.reshape(cr.jacobian(of_one)(x), (-1, x.size))
+            try:
+                dense = np.reshape(cr.jacobian(of_one)(x), (-1, x.size))
+            except NoDerivative:
+                continue
             np.testing.assert_allclose(cr.sparse_jacobian(of_one)(x).dense(), dense, rtol=1e-10, atol=1e-12)
 
 
