@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import special
 
 SOURCE = """
 import numpy as np
@@ -182,3 +183,18 @@ def test_code_that_is_replaced_between_two_recordings(program, change):
     np.testing.assert_allclose(cr.grad(lambda x: np.sum(program(x)))(X), [2 * X[0], 0, 0])
     change(made("later").filled)
     np.testing.assert_allclose(cr.grad(lambda x: np.sum(program(x)))(X), [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "reached", [lambda: cr.special.logsumexp, lambda: special.logsumexp], ids=["cr.special", "special"]
+)
+def test_functions_of_special_get_arrays_for_buffers(reached):
+    def loss(b, dtype):
+        a = np.zeros((2, 3), dtype)
+        a[:] = [0.1, 0.7, -0.3]
+        return np.sum(reached()(a, axis=1, b=b) ** 2)
+
+    b = np.array([[0.5, 1.5, 0.7], [1.1, 0.3, 0.9]])
+    rounded = np.array([0.1, 0.7, -0.3], np.float32).astype(float)
+    exact = cr.grad(lambda b: np.sum(np.log(np.sum(b * np.exp(rounded), axis=1)) ** 2))(b)
+    np.testing.assert_allclose(cr.grad(loss)(b, np.float32), exact, rtol=1e-13)

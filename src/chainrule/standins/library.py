@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from typing import Any
 
@@ -21,9 +22,11 @@ def given_arrays(function: Any) -> Any:
 
 @functools.cache
 def chainrule_standin(module: types.ModuleType, kept: frozenset[str]) -> types.ModuleType:
-    """The stand-in for the module `cr`; the names in `kept` are not replaced in it."""
+    """The stand-in for the module `cr`, or `cr.special`; the names in `kept` are not replaced in it."""
     names = dict(vars(module))
     for name, value in names.items():
         if callable(value) and not name.startswith("_") and name not in kept:
             names[name] = given_arrays(value)
+        elif value is sys.modules.get("chainrule.special"):
+            names[name] = chainrule_standin(value, kept)
     return StandInModule(module, names)

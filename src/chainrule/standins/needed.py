@@ -319,7 +319,7 @@ def _standin_of(value: Any, used: set[str], writes: bool, kept: frozenset[str]) 
             return number_module_standin(value, kept)
         if of_scipy(value):
             return scipy_standin(value, kept - {*NUMBER_TYPES})  # scipy.cluster.hierarchy.single is not np.single
-        if value is sys.modules.get("chainrule"):
+        if value in (sys.modules.get("chainrule"), sys.modules.get("chainrule.special")):
             return chainrule_standin(value, kept) if writes or used & {*JOINS} else None
         if value not in MODULES or not (writes or used & ({*JOINS, *LOOP_NAMES, *NUMBER_TYPES} - kept)):
             return None
