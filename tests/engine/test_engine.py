@@ -371,3 +371,9 @@ def test_the_gradient_of_an_extreme_that_is_nan_is_nan_where_xla_would_make_zero
     np.testing.assert_array_equal(cr.compile(cr.grad(f), engine="jax")(x), expected)
     x = np.nan_to_num(x)
     np.testing.assert_array_equal(cr.compile(cr.grad(f), engine="jax")(x), cr.grad(f)(x))
+
+
+@pytest.mark.parametrize("f", [lambda x: np.sum(np.abs(x) ** 2), lambda x: np.sum(np.hypot(x, 2 * x) ** 2)])
+def test_the_second_derivative_of_squared_lengths_at_zero(f):
+    x = np.array([0.0, 0.0, 1.0])
+    np.testing.assert_allclose(cr.compile(cr.hessian(f), engine="jax")(x), cr.hessian(f)(x), rtol=1e-13)

@@ -21,6 +21,7 @@ from chainrule.graph import nodes_above
 from chainrule.libraries import as_numpy, is_numpy, is_traced, namespace_of
 from chainrule.namespace import RECORDING
 from chainrule.node import Node, at_line
+from chainrule.step import FORMS
 
 __all__ = [
     "ROOTS",
@@ -160,7 +161,7 @@ def length_at_zero(xp, dz, z, x, otherwise):
 
     Only where dz depends on a length, as for |x|². There the gradient is 0 in any case, but its derivative is not.
     """
-    if type(z) is not Array or is_traced(form_of(z)):  # what JAX traces is not asked: a loop could not be rolled
+    if type(z) is not Array or FORMS.get() is not None:  # forms have no values: a loop that asks could not be rolled
         return otherwise
     if WATCHER.get() is not None and not any(node.block in ROOTS for node in nodes_above(node_of(dz), ())):
         return otherwise  # so that a compiled |x| alone need not test for 0
@@ -193,7 +194,7 @@ def _depends_on_other_entries(dz, z, both):
     """Whether an entry of dz depends on other entries of z too, as for (|x| + |y|)², which has no limit at 0."""
     weights = np.random.default_rng(0).uniform(1.0, 2.0, z.shape)
     alone, weighted = _derivative(dz, z), _derivative(dz, z, weights)
-    if alone is None:
+    if alone is None or is_traced(form_of(alone)):
         return False
     difference = abs(form_of(weighted) - form_of(alone) * weights)
     return bool(np.any(as_numpy(form_of(both)) & as_numpy(difference > 1e-6 * abs(form_of(alone)))))
