@@ -71,7 +71,7 @@ def number_of_its_parts(build: Builder, x: Any, y: Any) -> Any:
     """c Re z + i c Im z = c z, in either order."""
     for one, other in ((x, y), (y, x)):
         product = made_by(one, build, multiply)
-        if product is None or 1j not in [_uniform(v) for v in product.inputs]:
+        if product is None or [_uniform(v) for v in product.inputs].count(1j) != 1:
             continue
         imaginary = next(v for v in product.inputs if _uniform(v) != 1j)
         (c, u), (d, v) = (_multiple(build, part) for part in (imaginary, other))
