@@ -19,6 +19,7 @@ from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
 from chainrule.compile.methods import CompiledFunction, MethodOfObject, as_method, is_recorded
+from chainrule.compile.paths import MANY, TOO_MANY, Paths
 from chainrule.compile.recorder import Recorded, Signature, record, signature_of
 from chainrule.compile.segments import MemoryBudget
 from chainrule.compile.signatures import OVERFLOW
@@ -32,9 +33,6 @@ __all__ = ["Compiled"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MANY = 8
-"""The largest number of versions for one signature; with more, compiling branches on values does not pay."""
-TOO_MANY = 32
 STRICT = False
 """Whether to raise an error if a function would run uncompiled; set by the tests."""
 SIGNATURES = 128
@@ -55,7 +53,7 @@ class Compiled(CompiledFunction[P, R]):
             self.__signature__ = inspect.signature(f)
         self._donate = (donate,) if isinstance(donate, int | str) else tuple(donate)
         self._asked, self._memory = memory, MemoryBudget.of(memory)
-        self._versions: dict[Any, list[Version]] = {}
+        self._versions: dict[Any, Paths] = {}
         self._latest: Any = None
         self._fast: Callable[..., Any] | None = None
         self._known: list[Callable[..., Any]] = []
@@ -121,6 +119,8 @@ class Compiled(CompiledFunction[P, R]):
                 done, result = self._run(version, signature, args, kwargs)
                 if done:
                     return result
+        if versions.stopped:
+            return self.__wrapped__(*args, **kwargs)
         recorded = self._record(signature, self._names(args, kwargs, signature))
         first = recorded.result
         if recorded.drew:  # either weights on the first call, or random numbers on each call: a second run tells
@@ -139,14 +139,36 @@ class Compiled(CompiledFunction[P, R]):
                 version.steady = True
                 with self._lock:
                     versions[k : k + 1] = [version]
-                return self._run(version, signature, args, kwargs, first)[1]
+                done, result = self._run(version, signature, args, kwargs, first)
+                if not done:
+                    self._missed(versions, recorded)
+                return result
         if STRICT:
             self._require_compiled(versions[:tried], recorded)
-        if len(versions) < TOO_MANY:
+        if not self._missed(versions, recorded):
             version = self._version(signature, recorded, told, args, kwargs)
             version.steady = not recorded.drew and version.has_plan()
             self._keep(versions, tried, version)
         return first
+
+    def _missed(self, versions: Paths, recorded: Recorded) -> bool:
+        """Whether no version is to be made of a recording: its path has one already, or compiling does not pay."""
+        known = versions.steady_one(recorded)
+        if known is None:
+            versions.note(recorded)
+        else:
+            versions.note_digits(known)
+        if versions.are_hopeless:
+            with self._lock:
+                versions.stop()
+                self._fast = None
+            digits = "its compiled form has other last digits in" if known else "each call takes another path, by"
+            looked_at = _what_is_looked_at(recorded, "value")
+            self._note_once(
+                f"{self.__name__} runs uncompiled: {digits} the numbers that it looks at ({looked_at}). "
+                "Compile the parts before and after"
+            )
+        return known is not None or versions.stopped
 
     def _record(self, signature: Signature, names: list[str]) -> Recorded:
         """Record f; with its loops unrolled if they cannot be rolled."""
@@ -214,11 +236,11 @@ class Compiled(CompiledFunction[P, R]):
         if len(versions) >= TOO_MANY:
             raise CompilerError(f"{self.__name__} has more than {TOO_MANY} paths and ran uncompiled")
 
-    def _versions_of(self, signature: Signature) -> list[Version]:
+    def _versions_of(self, signature: Signature) -> Paths:
         """The versions for a signature, which becomes the most recently used."""
         with self._lock:
-            versions = self._versions.pop(signature.key, [])
-            self._versions[signature.key] = versions
+            versions = self._versions.pop(signature.key, None)
+            self._versions[signature.key] = versions = Paths() if versions is None else versions
             while len(self._versions) > SIGNATURES:
                 del self._versions[next(iter(self._versions))]
         return versions
@@ -267,12 +289,10 @@ class Compiled(CompiledFunction[P, R]):
 
     def _keep(self, versions: list[Version], tried: int, version: Version) -> None:
         """Add a version, to be compiled when a second recording agrees. Only the latest keeps its recording."""
-        if len(versions) == MANY and not self._warned:
-            self._warned = True
-            warnings.warn(
+        if len(versions) == MANY:
+            self._note_once(
                 f"{self.__name__} has taken {MANY} different paths, and each is compiled by itself; what it looks at: "
-                f"{_what_is_looked_at(version.recorded)}. Use np.where, or compile the parts between the branches",
-                stacklevel=4,
+                f"{_what_is_looked_at(version.recorded)}. Use np.where, or compile the parts between the branches"
             )
         with self._lock:
             if len(versions) == tried:  # else another thread has recorded meanwhile, maybe the same path
@@ -280,6 +300,12 @@ class Compiled(CompiledFunction[P, R]):
                 if self._latest is not None and not self._latest.steady:
                     self._latest.forget()
                 self._latest = version
+
+    def _note_once(self, text: str) -> None:
+        """Warn that compiling pays little; once for each function."""
+        if not self._warned:
+            self._warned = True
+            warnings.warn(text, stacklevel=5)
 
     def _same_path(self, told: list[Told], again: list[Told], recorded: Recorded) -> bool:
         """Whether a recording repeats an earlier one. Raises if the function differs from call to call."""
@@ -364,9 +390,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _what_is_looked_at(recorded: Recorded | None) -> str:
+def _what_is_looked_at(recorded: Recorded | None, how: str | None = None) -> str:
     assert recorded is not None
-    lines = {str(g.node.line) for g in recorded.guards if g.node.line is not None}
+    nodes = [g.node for g in recorded.guards if how is None or g.how == how]
+    lines = {str(node.line) for node in nodes if node.line is not None}
     return ", ".join(sorted(lines)[:3]) or "values"
 
 

@@ -19,7 +19,7 @@ from chainrule.compile.values import Value, input_of
 from chainrule.forks import IMPORTING
 from chainrule.node import Node
 
-__all__ = ["Version"]
+__all__ = ["Version", "is_same"]
 
 
 class Version:
@@ -30,6 +30,9 @@ class Version:
     steady : whether two recordings agreed; the version runs only then.
     is_planned : whether its program comes from the cache of another process, and has not run here yet.
     told : the steps of the recording, to be compared with another.
+    held : whether its guards have held in a run.
+    read : the number of its guards on what the function reads; the others are the compiler's own.
+    missed : what was read at the first of these that failed in the last run; None if none did.
     limit : the largest number of bytes for intermediate results; None without a limit.
     """
 
@@ -43,7 +46,8 @@ class Version:
         limit: int | None = None,
     ):
         self.limit = limit
-        self.steady = self.is_planned = False
+        self.steady = self.is_planned = self.held = False
+        self.missed: str | None = None
         self.key: str | None = None
         self.told = told
         self.name = name
@@ -55,6 +59,7 @@ class Version:
         self.constants = [None if type(out) is Node else out for out in recorded.outputs]
         self.rebuild = recorded.rebuild
         self.expected = [(g.how, g.outcome) for g in recorded.guards]
+        self.read = len(recorded.guards)
         self.signature: Signature | None = signature
         self.program: Any = None
         self.failure: Exception | None = None
@@ -153,7 +158,7 @@ class Version:
         return done, result
 
     def _run(self, leaves: Sequence[Any]) -> tuple[bool, Any]:
-        self.failure = None
+        self.failure = self.missed = None
         given = [plain(leaves[i]) for i in self.used]
         if self.overwritten:
             given = self._with_own_memory(given)
@@ -166,13 +171,15 @@ class Version:
             return False, None
         count = sum(kind is not None for kind in self.kinds)
         overflowed = False
-        for (how, found), value in zip(self.expected, results[count:], strict=True):
+        for k, ((how, found), value) in enumerate(zip(self.expected, results[count:], strict=True)):
             if not _as_found(how, found, value):
                 if how != OVERFLOW:
+                    self.missed = how if k < self.read else None
                     return False, None
                 overflowed = True
         if overflowed:
             raise Overflowed
+        self.held = True
         made = iter(results[:count])
         outputs = [
             _boxed(kind, next(made)) if kind is not None else copied(constant)
@@ -242,13 +249,13 @@ def _as_found(how: str, found: Any, value: Any) -> bool:
         return bool(value) is found
     if how == "integer":
         return bool(np.isfinite(value)) and int(value) == found
-    return _is_same(np.asarray(value), found)
+    return is_same(np.asarray(value), found)
 
 
-def _is_same(x: np.ndarray, y: np.ndarray) -> bool:
+def is_same(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays are equal, with the signs of zeros; NaN is equal to NaN."""
     if x.dtype.kind == "c":
-        return _is_same(x.real, y.real) and _is_same(x.imag, y.imag)
+        return is_same(x.real, y.real) and is_same(x.imag, y.imag)
     if x.dtype.kind != "f":
         return np.array_equal(x, y)
     return np.array_equal(x, y, equal_nan=True) and np.array_equal(np.signbit(x[x == 0]), np.signbit(y[x == 0]))
