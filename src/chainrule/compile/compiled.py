@@ -19,8 +19,8 @@ from chainrule.compile.blas import all_threads
 from chainrule.compile.counters import Counters, only_arithmetic, same_result
 from chainrule.compile.failures import LEFT, CallFailed, CannotCompile, CannotRoll, Overflowed, TooMuch
 from chainrule.compile.methods import CompiledFunction, MethodOfObject, as_method, is_recorded
-from chainrule.compile.paths import MANY, TOO_MANY, Paths
-from chainrule.compile.recorder import Recorded, Signature, record, signature_of
+from chainrule.compile.paths import MANY, TOO_MANY, Paths, is_of_numbers
+from chainrule.compile.recorder import Guard, Recorded, Signature, record, signature_of
 from chainrule.compile.segments import MemoryBudget
 from chainrule.compile.signatures import OVERFLOW
 from chainrule.compile.steady import RecordingsDiffer, Told, agree, refusal
@@ -132,17 +132,7 @@ class Compiled(CompiledFunction[P, R]):
         told = recorded.told()
         for k, version in enumerate(versions[:tried]):
             if not version.steady and self._same_path(version.told, told, recorded):
-                version = self._version(signature, recorded, told, args, kwargs)
-                if not self._prepared(version):  # its loops had to be unrolled
-                    recorded = self._record(signature, recorded.names)
-                    version = self._version(signature, recorded, recorded.told(), args, kwargs)
-                version.steady = True
-                with self._lock:
-                    versions[k : k + 1] = [version]
-                done, result = self._run(version, signature, args, kwargs, first)
-                if not done:
-                    self._missed(versions, recorded)
-                return result
+                return self._compiled(versions, k, recorded, told, signature, args, kwargs)
         if STRICT:
             self._require_compiled(versions[:tried], recorded)
         if not self._missed(versions, recorded):
@@ -150,6 +140,30 @@ class Compiled(CompiledFunction[P, R]):
             version.steady = not recorded.drew and version.has_plan()
             self._keep(versions, tried, version)
         return first
+
+    def _compiled(
+        self,
+        versions: Paths,
+        k: int,
+        recorded: Recorded,
+        told: list[Told],
+        signature: Signature,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """The result of the version with number k, which is compiled, since a second recording agreed with it."""
+        first = recorded.result
+        version = self._version(signature, recorded, told, args, kwargs)
+        if not self._prepared(version):  # its loops had to be unrolled
+            recorded = self._record(signature, recorded.names)
+            version = self._version(signature, recorded, recorded.told(), args, kwargs)
+        version.steady = True
+        with self._lock:
+            versions[k : k + 1] = [version]
+        done, result = self._run(version, signature, args, kwargs, first)
+        if not done:
+            self._missed(versions, recorded)
+        return result
 
     def _missed(self, versions: Paths, recorded: Recorded) -> bool:
         """Whether no version is to be made of a recording: its path has one already, or compiling does not pay."""
@@ -163,7 +177,7 @@ class Compiled(CompiledFunction[P, R]):
                 versions.stop()
                 self._fast = None
             digits = "its compiled form has other last digits in" if known else "each call takes another path, by"
-            looked_at = _what_is_looked_at(recorded, "value")
+            looked_at = _what_is_looked_at([guard for guard in recorded.guards if is_of_numbers(guard)])
             self._note_once(
                 f"{self.__name__} runs uncompiled: {digits} the numbers that it looks at ({looked_at}). "
                 "Compile the parts before and after"
@@ -290,9 +304,11 @@ class Compiled(CompiledFunction[P, R]):
     def _keep(self, versions: list[Version], tried: int, version: Version) -> None:
         """Add a version, to be compiled when a second recording agrees. Only the latest keeps its recording."""
         if len(versions) == MANY:
+            assert version.recorded is not None
+            looked_at = _what_is_looked_at(version.recorded.guards)
             self._note_once(
                 f"{self.__name__} has taken {MANY} different paths, and each is compiled by itself; what it looks at: "
-                f"{_what_is_looked_at(version.recorded)}. Use np.where, or compile the parts between the branches"
+                f"{looked_at}. Use np.where, or compile the parts between the branches"
             )
         with self._lock:
             if len(versions) == tried:  # else another thread has recorded meanwhile, maybe the same path
@@ -390,10 +406,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _what_is_looked_at(recorded: Recorded | None, how: str | None = None) -> str:
-    assert recorded is not None
-    nodes = [g.node for g in recorded.guards if how is None or g.how == how]
-    lines = {str(node.line) for node in nodes if node.line is not None}
+def _what_is_looked_at(guards: Sequence[Guard]) -> str:
+    lines = {str(g.node.line) for g in guards if g.node.line is not None}
     return ", ".join(sorted(lines)[:3]) or "values"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.compile.recorder import Guard, Recorded
 from chainrule.compile.version import Version, is_same
 
-__all__ = ["MANY", "TOO_MANY", "Paths"]
+__all__ = ["MANY", "TOO_MANY", "Paths", "is_of_numbers"]
 
 MANY = 8
 """The largest number of paths for one signature; with more, compiling branches on values does not pay."""
@@ -41,7 +41,7 @@ class Paths(list[Version]):
     def stop(self) -> None:
         """Make no more versions. Those that have run, and compare no numbers of arrays, are kept."""
         self.stopped = True
-        self[:] = [v for v in self if v.held and not any(how == "value" for how, _ in v.expected)]
+        self[:] = [v for v in self if v.held and not any(map(_are_numbers, v.expected))]
 
     def steady_one(self, recorded: Recorded) -> Version | None:
         """The compiled version that did not fit a call, though the path that was recorded is its own.
@@ -56,23 +56,38 @@ class Paths(list[Version]):
 
     def note(self, recorded: Recorded) -> None:
         """Count a recorded path, which none of the versions has, if it parts from one of theirs by numbers."""
-        if any(_first_difference(version.expected, recorded.guards) == "value" for version in self):
+        parting = [_first_difference(version.expected, recorded.guards) for version in self]
+        if any(guard is not None and is_of_numbers(guard) for guard in parting):
             self.of_numbers += 1
 
     def note_digits(self, version: Version) -> None:
         """Count a call whose path is that of a program which did not fit it, because of other last digits."""
-        self.of_numbers = OF_NUMBERS if version.missed == "value" else self.of_numbers + 1
+        self.of_numbers = OF_NUMBERS if version.missed in WHOLE else self.of_numbers + 1
 
     @property
     def are_hopeless(self) -> bool:
         return self.of_numbers >= OF_NUMBERS or len(self) >= TOO_MANY
 
 
-def _first_difference(expected: Sequence[tuple[str, Any]], guards: Sequence[Guard]) -> str | None:
-    """What was read where two paths part, or None if they are the same. The paths of one function part at a guard."""
+WHOLE = ("value", "error")
+"""The kinds of guards on whole arrays."""
+
+
+def is_of_numbers(guard: Guard) -> bool:
+    """Whether a guard compares numbers of a whole array."""
+    return _are_numbers((guard.how, guard.outcome))
+
+
+def _are_numbers(expected: tuple[str, Any]) -> bool:
+    how, outcome = expected
+    return how in WHOLE and np.asarray(outcome).dtype.kind in "fc"
+
+
+def _first_difference(expected: Sequence[tuple[str, Any]], guards: Sequence[Guard]) -> Guard | None:
+    """The guard at which two paths part, or None if they are the same. The paths of one function part at a guard."""
     for (how, outcome), guard in zip(expected, guards, strict=False):
         if how != guard.how or not _same_outcome(outcome, guard.outcome):
-            return guard.how
+            return guard
     return None
 
 

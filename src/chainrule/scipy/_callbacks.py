@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.array import WATCHER, Array, constant, node_of, read
-from chainrule.backward import find_path
+from chainrule.array import WATCHER, Array, constant, form_of, node_of, read
 from chainrule.block import Block
 from chainrule.buffered import BUFFERED
-from chainrule.errors import GradientError
+from chainrule.errors import CannotRecord, GradientError
+from chainrule.libraries import is_inexact
 from chainrule.node import NO_PARAMS, Node, at_line, now
 from chainrule.reach import is_filled
+from chainrule.scipy._replayed import Replayed, Solved
 from chainrule.solutions import pulled_through_solution
 from chainrule.standins.buffer import plain_of
 from chainrule.standins.names import standins
@@ -27,13 +28,14 @@ from chainrule.standins.numpy_functions import joined
 from chainrule.step import record
 
 __all__ = [
+    "Again",
     "Callback",
-    "Replayed",
     "as_recorded",
     "frozen",
     "implicit",
     "known_step",
     "pulled_step",
+    "solved_step",
     "unwatched",
     "without_derivative",
 ]
@@ -55,6 +57,8 @@ class Callback:
     Attributes
     ----------
     outside : the recorded values from outside on which its results have depended, as nodes.
+    fixed : those of them that have no derivative, such as labels; they are not in `outside`.
+    decisions : the values that its code has read since the last call of `at`, and what was read.
     has_jacobian : whether it returns its derivative too, as the second result.
     """
 
@@ -63,10 +67,32 @@ class Callback:
         self.args = args if isinstance(args, tuple) else (args,)
         self.start = now()
         self.outside: dict[Node, None] = {}
+        self.fixed: dict[Node, None] = {}
+        self.decisions: dict[Node, str] = {}
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Context in which a read within the callback is no guard of a compiled function, but noted here."""
+        outer = WATCHER.get()
+        token = WATCHER.set(None if outer is None else self._heard(outer))
+        try:
+            yield
+        finally:
+            WATCHER.reset(token)
+
+    def _heard(self, outer: Callable[[Node, str], Any]) -> Callable[[Node, str], Any]:
+        def hear(node: Node, how: str) -> Any:
+            if node.order < self.start:
+                return outer(node, how)
+            self._note(node)
+            self.decisions.setdefault(node, how)
+            return None
+
+        return hear
 
     def __call__(self, *x: Any) -> Any:
         """The plain result, for SciPy."""
-        with unwatched():
+        with self._watched():
             result = self.f(*x, *self.args, **self.kwargs)
             if self.has_jacobian:
                 return tuple(self._plain(part) for part in result)
@@ -86,8 +112,7 @@ class Callback:
         while stack:
             node = stack.pop()
             if node.order < self.start:
-                if node.differentiable:
-                    self.outside[node] = None
+                (self.outside if node.differentiable else self.fixed)[node] = None
                 continue
             for operand in node.inputs:
                 if operand.__class__ is Node and operand not in seen:
@@ -96,7 +121,7 @@ class Callback:
 
     def recorded(self, *x: Any) -> Any:
         """The recorded result."""
-        with unwatched():
+        with self._watched():
             result = self.f(*x, *self.args, **self.kwargs)
             result = _as_array(result[0] if self.has_jacobian else result)
         if type(result) is Array:
@@ -106,14 +131,19 @@ class Callback:
     def at(self, *x: Any) -> Replayed:
         """The function near these plain arguments, as a function of them and of the values from outside."""
         nodes = [Node(None, (), NO_PARAMS, constant(part)) for part in x]
+        self.decisions = {}
         result = self.recorded(*map(Array, nodes))
-        return Replayed([*nodes, *self.outside], result)
+        return Replayed(nodes, [*self.outside], [*self.fixed], result, self.decisions, self.start)
 
     def operands(self) -> list[Any]:
         """The values from outside. Reading them guards a compiled function: SciPy has used their numbers."""
-        for node in self.outside:
-            read(node)
+        self.read()
         return [Array(node) for node in self.outside]
+
+    def read(self, how: str = "value") -> None:
+        """Guard a compiled function by the numbers of all values from outside."""
+        for node in (*self.outside, *self.fixed):
+            read(node, how)
 
 
 def _as_array(x: Any) -> Any:
@@ -121,41 +151,39 @@ def _as_array(x: Any) -> Any:
     return joined(x) if isinstance(x, list | tuple | np.ndarray) else x
 
 
-class Replayed:
-    """Recorded steps as a function of their inputs: they are recorded again on other values."""
-
-    def __init__(self, inputs: Sequence[Node], result: Any):
-        self.inputs, self.result = inputs, result
-        self.steps = find_path(inputs, [node_of(result)]).between if type(result) is Array else []
-
-    def __call__(self, *values: Any) -> Any:
-        if type(self.result) is not Array:
-            return self.result
-        made: dict[Node, Any] = dict(zip(self.inputs, values, strict=False))
-        for node in self.steps:
-            operands = [x if x.__class__ is not Node else made[x] if x in made else Array(x) for x in node.inputs]
-            result = record(node.block, tuple(operands), node.params)
-            made[node] = result if any(type(x) is Array for x in operands) else node_of(result).value
-        last = node_of(self.result)
-        return made.get(last, self.result)
-
-
 # Steps whose value SciPy has computed --------------------------------------------------------------------------------
 
 
-def _step(name: str, value: Any, operands: Sequence[Any], backward: Callable[..., Any]) -> Any:
-    """Record a step with a known value; `backward` is its rule."""
+class Again:
+    """How SciPy computes a value again, for other operands. `content` is what two recordings compare of it."""
+
+    def __init__(self, value: Callable[..., Any], content: Any):
+        self.value, self.content = _HeldFunction(value), content
+
+
+def solved_step(
+    name: str, value: Any, operands: Sequence[Any], backward: Callable[..., Any], again: Again | None = None
+) -> Any:
+    """Record a step with a known value; `backward` is its rule. Compiled code computes the value again if it can."""
 
     def known(xp: Any, *operands: Any) -> Any:
         return value
 
-    known.__name__ = known.__qualname__ = name
-    block = Block(known, leading_axes=True)
+    def solved(xp: Any, *operands: Any) -> Any:
+        assert again is not None
+        if any(type(x) is Array for x in operands):
+            raise CannotRecord(f"{name} is computed by SciPy")
+        return again.value.f(*operands)
+
+    rule = known if again is None else solved
+    rule.__name__ = rule.__qualname__ = name
+    block = Solved(rule, leading_axes=True)
+    block.is_fixed = again is None
     block.backward(backward)
     return record(block, tuple(operands), known=value)
 
 
-def without_derivative(name: str, value: Any, operands: Sequence[Any]) -> Any:
+def without_derivative(name: str, value: Any, operands: Sequence[Any], again: Again | None = None) -> Any:
     """A result that depends on recorded values, but whose derivative is not known: using it for one is an error."""
     if not any(type(x) is Array for x in operands):
         return value
@@ -163,7 +191,7 @@ def without_derivative(name: str, value: Any, operands: Sequence[Any]) -> Any:
     def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
         raise GradientError(f"the derivative of {name} is not known; give cr.stop_gradient of it" + at_line())
 
-    return _step(name, value, operands, backward)
+    return solved_step(name, value, operands, backward, again)
 
 
 def known_step(name: str, value: Any, operands: Sequence[Any], jacobian: Callable[[], np.ndarray]) -> Any:
@@ -181,7 +209,7 @@ def known_step(name: str, value: Any, operands: Sequence[Any], jacobian: Callabl
         lead = tuple(dz.shape[: len(dz.shape) - np.ndim(value)])
         return _shares(xp, xp.reshape(dz, (*lead, np.size(value))) @ slopes, operands)
 
-    return _step(name, value, operands, backward)
+    return solved_step(name, value, operands, backward)
 
 
 def _shares(xp: Any, rows: Any, operands: Sequence[Any]) -> list[Any]:
@@ -194,18 +222,32 @@ def _shares(xp: Any, rows: Any, operands: Sequence[Any]) -> list[Any]:
     return grads
 
 
-def implicit(name: str, residual: Callable[..., Any], solution: Any, operands: Sequence[Any]) -> Any:
+def implicit(
+    name: str, residual: Callable[..., Any], solution: Any, operands: Sequence[Any], again: Again | None = None
+) -> Any:
     """The solution z of residual(z, *operands) = 0, which SciPy has found, with its derivatives of all orders.
 
-    By the implicit function theorem: where F(z, x) = 0, dz = −(∂F/∂z)⁻¹ ∂F/∂x dx.
+    By the implicit function theorem: where F(z, x) = 0, dz = −(∂F/∂z)⁻¹ ∂F/∂x dx. Operands of integers have none.
     """
     if not operands:
         return solution
 
     def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
-        return pulled_through_solution(name, residual, xp, dz, z, operands)
+        moving = [i for i, x in enumerate(operands) if is_inexact(form_of(x))]
 
-    return _step(name, solution, operands, backward)
+        def of_moving(z: Any, *chosen: Any) -> Any:
+            every = list(operands)
+            for i, x in zip(moving, chosen, strict=True):
+                every[i] = x
+            return residual(z, *every)
+
+        found = pulled_through_solution(name, of_moving, xp, dz, z, [operands[i] for i in moving])
+        gradients: list[Any] = [None] * len(operands)
+        for i, g in zip(moving, found, strict=True):
+            gradients[i] = g
+        return gradients
+
+    return solved_step(name, solution, operands, backward, again)
 
 
 def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -233,7 +275,7 @@ def pulled_step(name: str, value: Any, operands: Sequence[Any], pull: Callable[[
     def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
         return _shares(xp, backward_block(dz, *operands), operands)
 
-    return _step(name, value, operands, backward)
+    return solved_step(name, value, operands, backward)
 
 
 class _HeldFunction:

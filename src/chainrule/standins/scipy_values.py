@@ -30,6 +30,7 @@ __all__ = [
     "read_values",
     "unwrapped",
     "with_value",
+    "with_values",
 ]
 
 
@@ -59,15 +60,16 @@ def plain_values(x: Any) -> Any:
 
     Compiled code computes such a value by that step, so `WATCHER` is not told of the read.
     """
-    return _with_values(x, plain)
+    return with_values(x, plain)
 
 
 def read_values(x: Any) -> Any:
     """A tree with the plain values of recorded arrays. `WATCHER` is told of the reads."""
-    return _with_values(x, value_of)
+    return with_values(x, value_of)
 
 
-def _with_values(x: Any, value: Callable[[Any], Any]) -> Any:
+def with_values(x: Any, value: Callable[[Any], Any]) -> Any:
+    """A tree with `value(x)` in place of each recorded array x."""
     kind = type(x)
     if kind in PLAIN or kind is np.ndarray or kind is str:
         return x
@@ -77,15 +79,15 @@ def _with_values(x: Any, value: Callable[[Any], Any]) -> Any:
     if hasattr(kind, "_of_values"):
         return x._of_values
     if kind is tuple or kind is list:
-        return kind([_with_values(part, value) for part in x])
+        return kind([with_values(part, value) for part in x])
     if kind is dict:
-        return {key: _with_values(part, value) for key, part in x.items()}
+        return {key: with_values(part, value) for key, part in x.items()}
     if callable(x) or isinstance(x, type):
         return x
     leaves, rebuild = flatten(x)
     if len(leaves) == 1 and leaves[0] is x:
         return x
-    return rebuild([_with_values(leaf, value) for leaf in leaves])
+    return rebuild([with_values(leaf, value) for leaf in leaves])
 
 
 # Calls and results ---------------------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def errors_read(args: Any, kwargs: Any) -> Iterator[None]:
     try:
         yield
     except Exception:
-        _with_values((args, kwargs), read_by_error)
+        with_values((args, kwargs), read_by_error)
         raise
 
 

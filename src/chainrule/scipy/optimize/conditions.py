@@ -16,7 +16,7 @@ from chainrule.array import value_of
 from chainrule.errors import GradientError, RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
-from chainrule.scipy._callbacks import Callback, implicit, unwatched
+from chainrule.scipy._callbacks import Again, Callback, implicit, unwatched
 from chainrule.standins.scipy_functions import read_values
 from chainrule.transforms import vjp
 
@@ -44,14 +44,22 @@ def every_operand(operands: list[Any], active: Sequence[Active]) -> list[Any]:
 
 
 def recorded_minimum(
-    name: str, objective: Callable[..., Any], operands: list[Any], x: Any, active: Sequence[Active]
+    name: str,
+    objective: Callable[..., Any],
+    operands: list[Any],
+    x: Any,
+    active: Sequence[Active],
+    again: Again | None = None,
 ) -> Any:
-    """The recorded minimum of an objective, which is a function of z and the operands: the root of its conditions."""
+    """The recorded minimum of an objective, which is a function of z and the operands: the root of its conditions.
+
+    `again` tells how it is found for other operands, if nothing is active.
+    """
     every = every_operand(operands, active)
     if not every:
         return x
     if not active:
-        return implicit(name, lambda z, *outside: gradient_of(objective, z, *outside), x, every)
+        return implicit(name, lambda z, *outside: gradient_of(objective, z, *outside), x, every, again)
     shape, n, count = np.shape(x), int(np.size(x)), len(operands)
     constraints = _together(active)
 

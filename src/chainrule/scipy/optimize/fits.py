@@ -14,6 +14,7 @@ from chainrule.errors import RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback
+from chainrule.scipy._solving import Solving
 from chainrule.scipy.arguments import by_name, fixed
 from chainrule.scipy.optimize.active import active_limits
 from chainrule.scipy.optimize.conditions import every_operand, pairs_of, recorded_minimum
@@ -40,20 +41,32 @@ def least_squares(
     loss, scale = options.get("loss", "linear"), fixed(options.get("f_scale", 1.0), "the f_scale of least_squares")
     if callable(loss):
         raise RecordingError(f"least_squares is differentiated with a loss of {', '.join(LOSSES)}" + at_line())
-    f = Callback(fun, args, kwargs)
-    slopes = Callback(jac, args, kwargs) if callable(jac) else jac
-    result = scipy.optimize.least_squares(f, read_values(x0), slopes, read_values(bounds), **read_values(options))
+    callbacks = [Callback(fun, args, kwargs), *([Callback(jac, args, kwargs)] if callable(jac) else [])]
+    limits = read_values(bounds)
+    is_free = isinstance(limits, tuple) and bool(np.all(np.isinf(limits[0])) and np.all(np.isinf(limits[1])))
+
+    def solve(callbacks: Any, given: Any) -> Any:
+        x0, slopes, options = given
+        return scipy.optimize.least_squares(callbacks[0], x0, *(callbacks[1:] or [slopes]), limits, **options)
+
+    solving = Solving(solve, callbacks, (x0, None if callable(jac) else jac, options))
+    result = solving.result
     x = solution_of(result.x)
-    near = f.at(x)
-    operands = f.operands()
+    near = solving.settle(x, _solution, is_free)
+    operands = solving.operands
 
     def cost(z: Any, *outside: Any) -> Any:
         return 0.5 * scale**2 * np.sum(LOSSES[loss]((near(z, *outside) / scale) ** 2))
 
     active = active_limits(cost, x, operands, pairs_of(bounds, x.size))
-    made = recorded_minimum("least_squares", cost, operands, x, active)
+    made = recorded_minimum("least_squares", cost, operands, x, active, solving.again(_solution))
+    solving.guard(made)
     fields = {"x": made, "cost": cost(made, *operands), "fun": near(made, *operands)}
-    return filled_fields("least_squares", result, every_operand(operands, active), **fields)
+    return filled_fields("least_squares", result, every_operand(operands, active), solving, **fields)
+
+
+def _solution(result: Any) -> Any:
+    return solution_of(result.x)
 
 
 @twin(scipy.optimize.leastsq, adopts=False)

@@ -9,9 +9,10 @@ import numpy as np
 import scipy.optimize
 
 from chainrule.scipy._callbacks import Callback
+from chainrule.scipy._solving import Solving
 from chainrule.scipy.optimize.active import active_limits
 from chainrule.scipy.optimize.conditions import constraints_of, every_operand, recorded_minimum
-from chainrule.scipy.optimize.results import filled_fields, plain_callback, solution_of
+from chainrule.scipy.optimize.results import filled_fields, solution_of
 from chainrule.standins.scipy_functions import read_values, twin
 
 
@@ -30,23 +31,23 @@ def minimize(
     callback: Any = None,
     options: Any = None,
 ) -> Any:
-    f = Callback(fun, args, has_jacobian=jac is True)
-    given, callbacks = constraints_of(constraints)
-    result = scipy.optimize.minimize(
-        f,
-        read_values(x0),
-        (),
-        method,
-        plain_callback(jac, args),
-        plain_callback(hess, args),
-        plain_callback(hessp, args),
-        read_values(bounds),
-        given,
-        tol,
-        callback,
-        options,
-    )
-    return _recorded("minimize", result, f, bounds, callbacks)
+    plain, constrained = constraints_of(constraints)
+    slopes = {"jac": jac, "hess": hess, "hessp": hessp}
+    names = [name for name, x in slopes.items() if callable(x)]
+    callbacks = [Callback(fun, args, has_jacobian=jac is True), *(Callback(slopes[name], args) for name in names)]
+    limits = read_values(bounds)
+
+    def solve(callbacks: Any, given: Any) -> Any:
+        x0, slopes, options = given
+        slopes = {**slopes, **dict(zip(names, callbacks[1:], strict=True))}
+        return scipy.optimize.minimize(
+            callbacks[0], x0, (), bounds=limits, constraints=plain, callback=callback, **slopes, **options
+        )
+
+    others = {name: x for name, x in slopes.items() if name not in names}
+    solving = Solving(solve, callbacks, (x0, others, {"method": method, "tol": tol, "options": options}))
+    free = bounds is None and not plain and callback is None and hessp is None
+    return _recorded("minimize", solving, bounds, constrained, free)
 
 
 @twin(scipy.optimize.minimize_scalar, adopts=False)
@@ -59,17 +60,28 @@ def minimize_scalar(
     tol: Any = None,
     options: Any = None,
 ) -> Any:
-    f = Callback(fun, args)
-    result = scipy.optimize.minimize_scalar(f, read_values(bracket), read_values(bounds), (), method, tol, options)
-    return _recorded("minimize_scalar", result, f, None if bounds is None else [bounds], [])
+
+    def solve(callbacks: Any, given: Any) -> Any:
+        bracket, bounds, options = given
+        return scipy.optimize.minimize_scalar(callbacks[0], bracket, bounds, (), *options)
+
+    solving = Solving(solve, [Callback(fun, args)], (bracket, bounds, (method, tol, options)))
+    limits = None if bounds is None else [bounds]
+    return _recorded("minimize_scalar", solving, limits, [], free=bounds is None)
 
 
-def _recorded(name: str, result: Any, f: Callback, bounds: Any, constraints: Sequence[tuple[str, Callback]]) -> Any:
-    """The result of SciPy's with the recorded minimum."""
-    x = solution_of(result.x)
-    near = f.at(x)
-    operands = f.operands()
+def _recorded(name: str, solving: Solving, bounds: Any, constraints: Sequence[tuple[str, Callback]], free: bool) -> Any:
+    """The result of SciPy's with the recorded minimum. `free` if no bounds and constraints can become active."""
+
+    def solution(result: Any) -> Any:
+        return solution_of(result.x)
+
+    result = solving.result
+    x = solution(result)
+    near = solving.settle(x, solution, free)
+    operands = solving.operands
     active = active_limits(near, x, operands, bounds, constraints)
-    made = recorded_minimum(name, near, operands, x, active)
+    made = recorded_minimum(name, near, operands, x, active, solving.again(solution))
+    solving.guard(made)
     fun = np.reshape(near(made, *operands), np.shape(result.fun))
-    return filled_fields(name, result, every_operand(operands, active), x=made, fun=fun)
+    return filled_fields(name, result, every_operand(operands, active), solving, x=made, fun=fun)
