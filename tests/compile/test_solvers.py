@@ -6,6 +6,8 @@ import threading
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.sparse.linalg
+import scipy.spatial
 from scipy.optimize import (
     brentq,
     fixed_point,
@@ -318,3 +320,56 @@ def test_threads_solve_at_once():
     for k in range(4):
         z, x = np.array(found[k]), xs[k::4]
         np.testing.assert_allclose(z**3 + x[:, 0] * z - x[:, 1], 0, atol=1e-9)
+
+
+# Neighbours and eigenvalues ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tree", [scipy.spatial.KDTree, scipy.spatial.cKDTree])
+@pytest.mark.parametrize("k", [1, 2])
+def test_neighbours_are_found_again(made, may_run_uncompiled, tree, k):
+    known = np.random.default_rng(1).normal(size=(20, 3))
+
+    def f(p):
+        distances, places = tree(known).query(p.reshape(4, 3), k=k)
+        return np.sum(distances**2) + np.sum(known[places] * p[0])
+
+    g = cr.value_and_grad(f)
+    compiled = cr.compile(g)
+    rng = np.random.default_rng(2)
+    near = rng.normal(size=12)
+    for x in [*(near + 1e-3 * rng.normal(size=(9, 12))), *rng.normal(size=(3, 12))]:
+        expected = g(x)
+        value, gradient = compiled(x)
+        np.testing.assert_allclose(value, expected[0])
+        np.testing.assert_allclose(gradient, expected[1])
+    assert len(made) == 1
+
+
+def test_neighbours_among_recorded_points(made):
+    def f(p):
+        distances, _ = scipy.spatial.KDTree(p.reshape(6, 2)).query(np.zeros((1, 2)), k=2)
+        return np.sum(distances**2)
+
+    g = cr.value_and_grad(f)
+    compiled = cr.compile(g)
+    for x in np.random.default_rng(3).normal(size=(6, 12)):
+        squares = np.sum(x.reshape(6, 2) ** 2, axis=1)
+        nearest = np.argsort(squares)[:2]
+        value, gradient = compiled(x)
+        np.testing.assert_allclose(value, np.sum(squares[nearest]))
+        np.testing.assert_allclose(
+            gradient.reshape(6, 2), 2 * x.reshape(6, 2) * np.isin(np.arange(6), nearest)[:, None]
+        )
+    assert len(made) == 1
+
+
+def test_some_eigenvalues(made):
+    base = np.random.default_rng(4).normal(size=(9, 9))
+
+    def f(p):
+        a = scipy.sparse.csc_matrix(base @ base.T * p[0] + np.eye(9) * p[1])
+        return np.sum(scipy.sparse.linalg.eigsh(a, k=3, which="LA", return_eigenvectors=False) ** 2)
+
+    agrees(f)
+    assert len(made) == 1
