@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.interpolate
 import scipy.optimize
 import scipy.sparse.linalg
 import scipy.spatial
@@ -181,6 +182,17 @@ def test_a_branch_on_the_way_to_the_solution_is_recorded(made):
     xs = [np.array([s * a, 1.0]) for a in (0.5, 1.5, 2.0, 1.0) for s in (1.0, -1.0)]
     agrees(f, xs=xs)
     assert len(made) == 2
+
+
+def test_a_callback_that_decides_by_integers(made):
+    """The intervals of a spline, which are found in a table."""
+    table = scipy.interpolate.interp1d(np.arange(6.0), np.arange(6.0) ** 2, kind="cubic")
+
+    def f(p):
+        return brentq(lambda z: table(z) - 6 * p[0], 0.1, 4.9) + p[1]
+
+    agrees(f, xs=[*points(8), *points(8)])
+    assert 1 <= len(made) <= 5
 
 
 def test_a_callback_that_decides_by_numbers(may_run_uncompiled):

@@ -88,7 +88,7 @@ class Replayed:
         made = [*values, *constants]
         for node, operands, decided in tape:
             made.append(node.block.forward(NUMPY_NAMESPACE, *[made[i] for i in operands], **node.params))
-            if decided is not None and bool(made[-1]) is not decided:
+            if decided is not None and not np.array_equal(made[-1], decided):
                 raise OtherSteps("a branch in a callback took another way")
         if type(self.result) is not Array:
             return self.result
@@ -97,7 +97,7 @@ class Replayed:
         return result.copy() if isinstance(result, np.ndarray) else result
 
     @functools.cached_property
-    def _numbered(self) -> tuple[list[Any], list[tuple[Node, list[int], bool | None]], dict[Node, int]]:
+    def _numbered(self) -> tuple[list[Any], list[tuple[Node, list[int], Any]], dict[Node, int]]:
         """The constants; the steps, with the places of their operands and what they decided; the place of each value.
 
         Inputs have the first places, then constants, then results of steps.
@@ -110,7 +110,7 @@ class Replayed:
         tape = []
         for node in self.steps:
             operands = [places[x] if x.__class__ is Node and x in known else next(constant) for x in node.inputs]
-            tape.append((node, operands, bool(node.value) if node in self.decisions else None))
+            tape.append((node, operands, node.value if node in self.decisions else None))
             places[node] = next(step)
         return [x.value if x.__class__ is Node else x for x in constants], tape, places
 
@@ -125,9 +125,9 @@ class Replayed:
         return [(node.block, [key(x) for x in node.inputs], node.params) for node in self.steps]
 
     def is_whole(self) -> bool:
-        """Whether `plain` is the callback for all values: its decisions are truths, and its own solvers solve again."""
-        truths = all(how == "truth" and np.asarray(node.value).dtype == bool for node, how in self.decisions.items())
-        return truths and not any(isinstance(node.block, Solved) and node.block.is_fixed for node in self.steps)
+        """Whether `plain` is the callback for all values: it decides by truths and integers, and solves again."""
+        decides = all(np.asarray(node.value).dtype.kind in "biu" for node in self.decisions)
+        return decides and not any(isinstance(node.block, Solved) and node.block.is_fixed for node in self.steps)
 
 
 def _steps_since(start: int, roots: Sequence[Node], leaves: set[Node]) -> list[Node]:
