@@ -50,14 +50,14 @@ class Paths(list[Version]):
         """
         for version in self:
             left = version.missed is not None or version.failure is not None
-            if version.steady and left and _first_difference(version.expected, recorded.guards) is None:
+            if version.steady and left and _parts_by(version, recorded.guards) is None:
                 return version
         return None
 
     def note(self, recorded: Recorded) -> None:
         """Count a recorded path, which none of the versions has, if it parts from one of theirs by numbers."""
-        parting = [_first_difference(version.expected, recorded.guards) for version in self]
-        if any(guard is not None and is_of_numbers(guard) for guard in parting):
+        parting = [_parts_by(version, recorded.guards) for version in self]
+        if any(part is not None and _are_numbers(part) for part in parting):
             self.of_numbers += 1
 
     def note_digits(self, version: Version) -> None:
@@ -83,12 +83,15 @@ def _are_numbers(expected: tuple[str, Any]) -> bool:
     return how in WHOLE and np.asarray(outcome).dtype.kind in "fc"
 
 
-def _first_difference(expected: Sequence[tuple[str, Any]], guards: Sequence[Guard]) -> Guard | None:
-    """The guard at which two paths part, or None if they are the same. The paths of one function part at a guard."""
-    for (how, outcome), guard in zip(expected, guards, strict=False):
-        if how != guard.how or not _same_outcome(outcome, guard.outcome):
-            return guard
-    return None
+def _parts_by(version: Version, guards: Sequence[Guard]) -> tuple[str, Any] | None:
+    """What was read, and its outcome, where a path parts from that of a version; None if they are the same."""
+    found = [(guard.how, guard.outcome) for guard in guards]
+    expected = version.expected[: version.read]
+    for one, other in zip(expected, found, strict=False):
+        if one[0] != other[0] or not _same_outcome(one[1], other[1]):
+            return other
+    more = found[len(expected) :] or expected[len(found) :]  # where an error was caught
+    return more[0] if more else None
 
 
 def _same_outcome(one: Any, other: Any) -> bool:
