@@ -107,6 +107,24 @@ def minimum_with_jacobian(p):
     return np.sum(r.x**2)
 
 
+def minimum_with_its_slope(p):
+    def both(z):
+        return np.sum((z - p) ** 2) + np.sum(z**4), 2 * (z - p) + 4 * z**3
+
+    return np.sum(minimize(both, np.zeros(2), jac=True, tol=1e-9).x ** 2)
+
+
+def system_in_a_buffer(p):
+    def equations(z):
+        out = np.zeros(2)
+        out[0] = z[0] ** 2 + z[1] - p[0] - 1
+        out[1] = z[0]
+        out[1] -= p[1] * z[1] ** 2
+        return out
+
+    return np.sum(root(equations, [1.0, 0.5], tol=1e-12).x)
+
+
 def minimum_of_one(p):
     return minimize_scalar(lambda z: (z - p[0]) ** 2 + p[1] * np.cosh(z), tol=1e-10).x
 
@@ -118,7 +136,7 @@ def fitted(p):
 
 
 ALL = [bracket, with_args, newton_with_slopes, stacked_newton, scalar, equations, system, system_with_jacobian, fixed]
-ALL += [minimum, minimum_with_jacobian, minimum_of_one, fitted]
+ALL += [minimum, minimum_with_jacobian, minimum_with_its_slope, minimum_of_one, fitted, system_in_a_buffer]
 
 
 @pytest.mark.parametrize("f", ALL, ids=lambda f: f.__name__)

@@ -121,19 +121,24 @@ class Callback:
 
     def recorded(self, *x: Any) -> Any:
         """The recorded result."""
+        return self._recorded(x)[0]
+
+    def _recorded(self, x: Sequence[Any]) -> list[Any]:
+        """The recorded result, and the derivative if it is returned too."""
         with self._watched():
             result = self.f(*x, *self.args, **self.kwargs)
-            result = _as_array(result[0] if self.has_jacobian else result)
-        if type(result) is Array:
-            self._note(node_of(result))
-        return result
+            parts = [_as_array(part) for part in (result if self.has_jacobian else [result])]
+        for part in parts:
+            if type(part) is Array:
+                self._note(node_of(part))
+        return parts
 
     def at(self, *x: Any) -> Replayed:
         """The function near these plain arguments, as a function of them and of the values from outside."""
         nodes = [Node(None, (), NO_PARAMS, constant(part)) for part in x]
         self.decisions = {}
-        result = self.recorded(*map(Array, nodes))
-        return Replayed(nodes, [*self.outside], [*self.fixed], result, self.decisions, self.start)
+        results = self._recorded([*map(Array, nodes)])
+        return Replayed(nodes, [*self.outside], [*self.fixed], results, self.decisions, self.start)
 
     def operands(self) -> list[Any]:
         """The values from outside. Reading them guards a compiled function: SciPy has used their numbers."""

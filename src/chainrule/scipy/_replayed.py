@@ -43,6 +43,7 @@ class Replayed:
     Attributes
     ----------
     inputs : the arguments, then the values from outside, those that have no derivative last.
+    results : the result; and the derivative, if the callback returns it too.
     decisions : the values that decided which steps these are.
     """
 
@@ -51,23 +52,24 @@ class Replayed:
         arguments: Sequence[Node],
         outside: Sequence[Node],
         fixed: Sequence[Node],
-        result: Any,
+        results: Sequence[Any],
         decisions: dict[Node, str],
         start: int,
     ):
-        self.arguments, self.inputs, self.result = arguments, [*arguments, *outside, *fixed], result
-        self.decisions = decisions
-        last = [node_of(result)] if type(result) is Array else []
+        self.arguments, self.inputs, self.results = arguments, [*arguments, *outside, *fixed], results
+        self.result, self.decisions = results[0], decisions
+        last = [node_of(result) for result in results if type(result) is Array]
         self.steps = _steps_since(start, [*last, *decisions], set(self.inputs))
+        self.steps_of_result = _steps_since(start, last[:1], set(self.inputs)) if type(self.result) is Array else []
 
     def __call__(self, *values: Any) -> Any:
         if type(self.result) is not Array:
             return self.result
-        return self._recorded(values).get(node_of(self.result), self.result)
+        return self._recorded(self.steps_of_result, values).get(node_of(self.result), self.result)
 
-    def _recorded(self, values: Sequence[Any]) -> dict[Node, Any]:
+    def _recorded(self, steps: Sequence[Node], values: Sequence[Any]) -> dict[Node, Any]:
         made: dict[Node, Any] = dict(zip(self.inputs, values, strict=False))
-        for node in self.steps:
+        for node in steps:
             operands = [x if x.__class__ is not Node else made[x] if x in made else Array(x) for x in node.inputs]
             result = record(node.block, tuple(operands), node.params)
             made[node] = result if any(type(x) is Array for x in operands) else node_of(result).value
@@ -75,12 +77,12 @@ class Replayed:
 
     def guard(self, *values: Any) -> None:
         """Guard a compiled function by the decisions for these recorded values."""
-        made = self._recorded(values) if self.decisions else {}
+        made = self._recorded(self.steps, values) if self.decisions else {}
         for node in self.decisions:
             read(node_of(made[node]), "error")
 
     def plain(self, *values: Any) -> Any:
-        """The result for plain values. Raises where they lead to other decisions, and so to other steps."""
+        """The result for plain values, or all results. Raises where they lead to other decisions."""
         for node, value in zip(self.arguments, values, strict=False):
             if np.shape(value) != np.shape(node.value):
                 raise OtherSteps("the solver has asked for a value of another shape")
@@ -90,11 +92,12 @@ class Replayed:
             made.append(node.block.forward(NUMPY_NAMESPACE, *[made[i] for i in operands], **node.params))
             if decided is not None and not np.array_equal(made[-1], decided):
                 raise OtherSteps("a branch in a callback took another way")
-        if type(self.result) is not Array:
-            return self.result
-        last = node_of(self.result)
-        result = made[places[last]] if last in places else last.value
-        return result.copy() if isinstance(result, np.ndarray) else result
+        found = []
+        for result in self.results:
+            last = node_of(result) if type(result) is Array else None
+            value = result if last is None else made[places[last]] if last in places else last.value
+            found.append(value.copy() if isinstance(value, np.ndarray) else value)
+        return found[0] if len(found) == 1 else tuple(found)
 
     @functools.cached_property
     def _numbered(self) -> tuple[list[Any], list[tuple[Node, list[int], Any]], dict[Node, int]]:
@@ -117,12 +120,13 @@ class Replayed:
     @property
     def content(self) -> Any:
         """The steps, to be compared with those of another recording: their blocks, operands and parameters."""
-        places: dict[Any, int] = {node: i for i, node in enumerate([*self.inputs, *self.steps])}
+        places = {node: ("value", i) for i, node in enumerate([*self.inputs, *self.steps])}
 
         def key(x: Any) -> Any:
+            x = node_of(x) if type(x) is Array else x
             return x if x.__class__ is not Node else places.get(x, x.value)
 
-        return [(node.block, [key(x) for x in node.inputs], node.params) for node in self.steps]
+        return [(node.block, [*map(key, node.inputs)], node.params) for node in self.steps], [*map(key, self.results)]
 
     def is_whole(self) -> bool:
         """Whether `plain` is the callback for all values: it decides by truths and integers, and solves again."""

@@ -124,8 +124,7 @@ class Solving:
                 f.read(how)
 
     def _is_whole(self) -> bool:
-        plain = all(f is None or not f.has_jacobian for f in self.callbacks)
-        return plain and _is_data(self.given) and all(r.is_whole() for replays in self._replays for r in replays)
+        return _is_data(self.given) and all(replay.is_whole() for replays in self._replays for replay in replays)
 
     def _repeats(self, find: Callable[[Any], Any]) -> bool:
         """Whether SciPy finds the same solution with the recorded steps; other steps on its way are recorded now."""
