@@ -9,6 +9,7 @@ import scipy.interpolate
 import scipy.optimize
 import scipy.sparse.linalg
 import scipy.spatial
+from scipy.integrate import quad
 from scipy.optimize import (
     brentq,
     fixed_point,
@@ -403,3 +404,50 @@ def test_some_eigenvalues(made):
 
     agrees(f)
     assert len(made) == 1
+
+
+# Integrals -----------------------------------------------------------------------------------------------------------
+
+
+def oscillating(p):
+    return quad(lambda t: np.exp(-p[0] * t) * np.cos(p[1] * t), 0.0, 2.0)[0] ** 2
+
+
+def singular(p):
+    return quad(lambda t, a: np.sqrt(t) * a + np.log(t) * p[1], 0.0, 1.0, args=(p[0],))[0]
+
+
+@pytest.mark.parametrize("f", [oscillating, singular], ids=lambda f: f.__name__)
+def test_integrals_are_computed_again(made, f):
+    agrees(f)
+    assert len(made) == 1
+
+
+def to_infinity(p):
+    return quad(lambda t: np.exp(-p[0] * t * t) * p[1], 0.0, np.inf)[0]
+
+
+def with_a_branch(p):
+    return quad(lambda t: p[0] * t if t * p[1] < 1 else p[0] * t + (t * p[1] - 1) ** 3, 0.0, 2.0)[0]
+
+
+def with_a_limit(p):
+    return quad(lambda t: np.sin(t * p[0]), 0.0, p[1])[0]
+
+
+def within_an_integral(p):
+    return quad(lambda t: quad(lambda s: np.exp(-s * t * p[0]), 0.0, 1.0)[0] * p[1], 0.0, 1.0)[0]
+
+
+def with_an_error(p):
+    value, error = quad(lambda t: np.abs(t + 0.3) * p[0], 0.0, 1.0)
+    return value * p[1] + (1.0 if error < 1 else 0.0)
+
+
+OTHERS = [to_infinity, with_a_branch, with_a_limit, within_an_integral, with_an_error]
+
+
+@pytest.mark.parametrize("f", OTHERS, ids=lambda f: f.__name__)
+@pytest.mark.filterwarnings("ignore:.*different paths", "ignore:.*runs uncompiled")
+def test_integrals_over_other_intervals_are_right(may_run_uncompiled, f):
+    agrees(f, xs=[*np.repeat(points(4), 3, axis=0), *points(8, seed=1)])

@@ -21,7 +21,7 @@ from chainrule.node import Node
 from chainrule.scipy._callbacks import Again, Callback, solved_step
 from chainrule.scipy._replayed import OtherSteps, Replayed
 from chainrule.standins.buffer import Buffer, plain_of
-from chainrule.standins.scipy_values import plain_values, with_values
+from chainrule.standins.scipy_values import plain_values, with_value, with_values
 
 __all__ = ["Solving"]
 
@@ -102,6 +102,24 @@ class Solving:
         if again is None:
             return find(self.result)
         return solved_step(name, number(self.result), self.operands, backward, again)
+
+    def with_value(self, name: str, recorded: Any, find: Callable[[Any], Any]) -> Any:
+        """A recorded result with a part of SciPy's result as its value, in compiled code too."""
+
+        def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+            return [dz, *[None] * (len(operands) - 1)]
+
+        again = self.again(find)
+        if again is None or type(recorded) is not Array:
+            return with_value(recorded, find(self.result))
+        whole = Again(lambda own, *operands: again.value.f(*operands), again.content)
+        return solved_step(name, find(self.result), [recorded, *self.operands], backward, whole)
+
+    def guard_decisions(self, f: Callback) -> None:
+        """Guard a compiled function by what a callback has decided since the last call of `at`."""
+        if self._solves_again:
+            for node in f.decisions:
+                read(node, "error")
 
     def guard(self, z: Any) -> None:
         """Guard a compiled function by the truths that decided the steps of the first callback at its solution z."""

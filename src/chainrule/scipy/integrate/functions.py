@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.integrate
 
-from chainrule.array import Array, form_of, value_of
+from chainrule.array import Array, form_of, node_of, read, value_of
 from chainrule.errors import RecordingError
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback
+from chainrule.scipy._solving import Solving
 from chainrule.scipy.arguments import by_name
 from chainrule.standins.scipy_functions import read_values, twin, with_value
 
@@ -82,29 +83,28 @@ def _sum(f: Callback | _Inner, points: np.ndarray, weights: np.ndarray) -> Any:
     return np.tensordot(weights, np.stack([v * 1.0 for v in values]), 1)
 
 
-def _integral(
-    name: str, f: Callback | _Inner, limits: tuple[Any, Any], value: Any, error: float, intervals: Any
-) -> Any:
+def _integral(name: str, f: Callback | _Inner, limits: tuple[Any, Any], value: Any, error: Any, intervals: Any) -> Any:
     """The recorded integral.
 
     Parameters
     ----------
+    value, error : SciPy's integral and its estimate of the error; recorded if compiled code integrates again.
     intervals : those that SciPy has chosen; between 0 and 1 if a limit is infinite.
     """
-    f.operands()
     a, b = (float(value_of(x)) for x in limits)
     total: Any = 0.0
     if a > b and not math.isinf(a - b):
         intervals = [(max(pair), min(pair)) for pair in intervals]  # SciPy's go up
     if a != b:
         allowed = 10 * error + 1e-9 * np.max(np.abs(value))
+        recorded = type(value) is Array
         for singular in (False, True):
             points, weights = _points(intervals, singular)
             if math.isinf(a) or math.isinf(b):
                 points, weights = _on_the_line(a, b, points, weights)
             with np.errstate(all="ignore"):
                 total = _sum(f, points, weights)
-            if np.all(np.abs(form_of(total) - value) <= allowed):
+            if np.all(np.abs((total if recorded else form_of(total)) - value) <= allowed):
                 break
         else:
             raise RecordingError(
@@ -135,14 +135,47 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: int = 0, *rest:
         )
     f = Callback(func, args)
     limits = read_values(a), read_values(b)
-    found = scipy.integrate.quad(f, *limits, full_output=1, **options)
-    value, error, chosen = found[:3]
-    last = chosen["last"]
-    intervals = sorted(zip(map(float, chosen["alist"][:last]), map(float, chosen["blist"][:last]), strict=True))
-    total = _integral("quad", f, (a, b), value, error, intervals)
+    solving = Solving(_integrate, [f], (*limits, options))
+    found = solving.result
     warns = len(found) > 3 and not full_output
-    result = scipy.integrate.quad(f, *limits, **options) if warns else found if full_output else found[:2]
-    return (with_value(total, result[0]), *result[1:])
+    can_move = type(a) is Array or type(b) is Array
+    solving.settle(_inside(*limits), _value, solves_again=not (can_move or warns or full_output))
+    bounds = solving.part("quad_intervals", _intervals)
+    if type(bounds) is Array:
+        read(node_of(bounds), "error")  # other intervals are other steps
+    value, error = solving.part("quad_value", _value), solving.part("quad_error", _error)
+    total = _integral("quad", f, (a, b), value, error, sorted(map(tuple, _intervals(found).tolist())))
+    solving.guard_decisions(f)
+    if warns or full_output:
+        result = scipy.integrate.quad(f, *limits, **options) if warns else found
+        return (with_value(total, result[0]), *result[1:])
+    return solving.with_value("quad", total, _value), error
+
+
+def _integrate(callbacks: Any, given: Any) -> Any:
+    a, b, options = given
+    return scipy.integrate.quad(callbacks[0], a, b, full_output=1, **options)
+
+
+def _value(found: Any) -> Any:
+    return found[0]
+
+
+def _error(found: Any) -> Any:
+    return found[1]
+
+
+def _intervals(found: Any) -> Any:
+    """The intervals that SciPy has chosen, a row for each."""
+    last = found[2]["last"]
+    return np.stack([found[2]["alist"][:last], found[2]["blist"][:last]], axis=1)
+
+
+def _inside(a: float, b: float) -> Any:
+    """A number between two limits."""
+    if math.isfinite(a) and math.isfinite(b):
+        return np.float64((a + b) / 2)
+    return np.float64(a + 1 if math.isfinite(a) else b - 1 if math.isfinite(b) else 0)
 
 
 @twin(scipy.integrate.quad_vec, adopts=False)
@@ -154,6 +187,7 @@ def quad_vec(f: Any, a: Any, b: Any, *rest: Any, **options: Any) -> Any:
     limits = read_values(a), read_values(b)
     found = scipy.integrate.quad_vec(callback, *limits, **{**options, "full_output": True})
     intervals = sorted((float(lo), float(hi)) for lo, hi in found[2].intervals)
+    callback.operands()
     total = _integral("quad_vec", callback, (a, b), found[0], found[1], intervals)
     made = with_value(total, found[0])
     return (made, *found[1:]) if options.get("full_output") else (made, found[1])
@@ -190,6 +224,7 @@ class _Nested:
         intervals = [
             (float(x), float(y)) for x, y in zip(found[2]["alist"][:last], found[2]["blist"][:last], strict=True)
         ]
+        inner.operands()
         return with_value(_integral("nquad", inner, limits, found[0], found[1], sorted(intervals)), found[0])
 
 
