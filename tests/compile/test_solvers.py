@@ -278,11 +278,30 @@ def test_steps_without_a_derivative_within_a_callback():
     agrees(f, xs=points()[np.abs(3 * points()[:, 0] % 1 - 0.5) < 0.4])
 
 
-def test_a_bound_that_becomes_active(may_run_uncompiled):
-    def f(p):
-        return np.sum(minimize(lambda z: np.sum((z - p) ** 2), np.ones(2), bounds=[(0, 1.2)] * 2, tol=1e-10).x * p)
+def bounded(p):
+    return np.sum(minimize(lambda z: np.sum((z - p) ** 2), np.ones(2), bounds=[(0, 1.2)] * 2, tol=1e-10).x * p)
 
-    agrees(f, rtol=1e-5, xs=[*points(), *points(3)])
+
+def bounded_fit(p):
+    t = np.linspace(0.0, 1.0, 7)
+    r = least_squares(lambda c: c[0] * (1 + c[1] * t) - p[0] - p[1] * t, np.ones(2) * 0.5, bounds=(0, [1.3, 1.4]))
+    return np.sum(r.x * p) + r.cost
+
+
+def bounded_number(p):
+    return minimize_scalar(lambda z: p[0] * (z - p[1]) ** 2, bounds=(0.0, 1.5), method="bounded").x * p[0]
+
+
+@pytest.mark.parametrize("f", [bounded, bounded_fit, bounded_number], ids=lambda f: f.__name__)
+def test_which_bounds_are_active_is_a_path(made, f):
+    """Each set of active bounds is a program."""
+    g = cr.value_and_grad(f)
+    compiled = cr.compile(g)
+    for x in np.random.default_rng(5).uniform(0.4, 2.0, size=(24, 2)):
+        (value, gradient), expected = compiled(x), g(x)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-5)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-4, atol=1e-5)
+    assert 1 < len(made) <= 4
 
 
 # Errors, results, closures -------------------------------------------------------------------------------------------

@@ -95,13 +95,10 @@ class Solving:
         def number(result: Any) -> Any:
             return np.asarray(find(result))[()]
 
-        def backward(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
-            return [None] * len(operands)
-
         again = self.again(number)
         if again is None:
             return find(self.result)
-        return solved_step(name, number(self.result), self.operands, backward, again)
+        return solved_step(name, number(self.result), self.operands, _nothing, again)
 
     def with_value(self, name: str, recorded: Any, find: Callable[[Any], Any]) -> Any:
         """A recorded result with a part of SciPy's result as its value, in compiled code too."""
@@ -114,6 +111,14 @@ class Solving:
             return with_value(recorded, find(self.result))
         whole = Again(lambda own, *operands: again.value.f(*operands), again.content)
         return solved_step(name, find(self.result), [recorded, *self.operands], backward, whole)
+
+    def guard_part(self, name: str, find: Callable[[Any, list[Any]], Any]) -> None:
+        """Guard a compiled function by truths that follow from the result and the values of the operands."""
+        again = self.again(lambda result: result)
+        if again is not None:
+            of_all = Again(lambda *operands: find(again.value.f(*operands), [*operands]), again.content)
+            value = find(self.result, [node.value for node in self._nodes])
+            read(node_of(solved_step(name, value, self.operands, _nothing, of_all)), "error")
 
     def guard_decisions(self, f: Callback) -> None:
         """Guard a compiled function by what a callback has decided since the last call of `at`."""
@@ -169,6 +174,11 @@ class Solving:
             for f, replays in zip(self.callbacks, self._replays, strict=True)
         ]
         return self.solver(functions, with_values(self.given, lambda part: _value_in(values, node_of(part))))
+
+
+def _nothing(xp: Any, dz: Any, z: Any, *operands: Any) -> Any:
+    """The rule of a result that does not move with its operands."""
+    return [None] * len(operands)
 
 
 def _value_in(values: dict[Node, Any], node: Node) -> Any:

@@ -18,9 +18,10 @@ from chainrule.array import Array, value_of
 from chainrule.jacobians import jacobian
 from chainrule.scipy._callbacks import Callback, unwatched
 from chainrule.scipy.optimize.conditions import Active, gradient_of
+from chainrule.standins.scipy_functions import plain_values
 from chainrule.transforms import vjp
 
-__all__ = ["active_limits"]
+__all__ = ["active_bounds", "active_limits"]
 
 
 EXACT, NEAR = 1e-9, 1e-2
@@ -37,7 +38,7 @@ class Limit:
     value : that of the entry at the minimum.
     normal : its gradient by z there.
     equal : whether it is an equation.
-    is_bound : whether it is a bound of one unknown.
+    bound : for a bound, its side (0 is below) and the place of the unknown; else None.
     is_at : whether the minimum is at the limit, by its distance.
     """
 
@@ -47,8 +48,12 @@ class Limit:
     value: float
     normal: Any
     equal: bool
-    is_bound: bool
+    bound: tuple[int, int] | None
     is_at: bool
+
+    @property
+    def is_bound(self) -> bool:
+        return self.bound is not None
 
 
 def active_limits(
@@ -62,11 +67,23 @@ def active_limits(
 
     Some methods stop before a limit. It is active if Newton's step towards it leads beyond it.
     """
-    limits = [*_near_constraints(x, callbacks), *_near_bounds(x, bounds)]
-    firm = [limit for limit in limits if limit.equal or (limit.is_at and not limit.is_bound)]
-    if len(firm) < len(limits):
-        firm = _pushed(f, x, operands, limits)
+    firm = _firm_limits(f, x, operands, [*_near_constraints(x, callbacks), *_near_bounds(x, bounds)])
     return [_entries(list(group)) for _, group in itertools.groupby(firm, key=lambda limit: limit.function)]
+
+
+def active_bounds(f: Callable[..., Any], x: Any, operands: list[Any], bounds: Any) -> np.ndarray:
+    """Which bounds are active: truths in two rows, of lower and of upper bounds."""
+    found = np.zeros((2, np.size(x)), bool)
+    for limit in _firm_limits(f, x, operands, [*_near_bounds(x, bounds)]):
+        assert limit.bound is not None
+        found[limit.bound] = True
+    return found
+
+
+def _firm_limits(f: Callable[..., Any], x: Any, operands: list[Any], limits: list[Limit]) -> list[Limit]:
+    """Of the limits near a minimum, those that are active."""
+    firm = [limit for limit in limits if limit.equal or (limit.is_at and not limit.is_bound)]
+    return _pushed(f, x, operands, limits) if len(firm) < len(limits) else firm
 
 
 def _entries(limits: list[Limit]) -> Active:
@@ -89,14 +106,14 @@ def _near_constraints(x: Any, callbacks: Sequence[tuple[str, Callback]]) -> Iter
             normals = jacobian(lambda z, near=near, plain=plain: np.reshape(near(z, *plain), (-1,)))(x)
         for i in places:
             normal, is_at = np.reshape(normals[i], (-1,)), bool(values[i] <= 1e-6 * size)
-            yield Limit(near, operands, int(i), values[i], normal, equal, is_bound=False, is_at=is_at)
+            yield Limit(near, operands, int(i), values[i], normal, equal, bound=None, is_at=is_at)
 
 
 def _near_bounds(x: Any, bounds: Any) -> Iterator[Limit]:
     if bounds is None:
         return
     flat = np.reshape(x, (-1,))
-    for side, sign in zip(_sides(bounds, flat.size), (1.0, -1.0), strict=True):
+    for which, (side, sign) in enumerate(zip(_sides(bounds, flat.size), (1.0, -1.0), strict=True)):
         for i, limit in enumerate(side):
             if limit is None or not np.isfinite(value_of(limit)):
                 continue
@@ -109,7 +126,7 @@ def _near_bounds(x: Any, bounds: Any) -> Iterator[Limit]:
             else:
                 away, operands = lambda z, i=i, sign=sign, limit=limit: sign * (np.reshape(z, (-1,))[i] - limit), []
             normal = sign * np.eye(1, flat.size, i)[0]
-            yield Limit(away, operands, 0, gap, normal, equal=False, is_bound=True, is_at=gap <= EXACT * size)
+            yield Limit(away, operands, 0, gap, normal, False, (which, i), gap <= EXACT * size)
 
 
 def _sides(bounds: Any, n: int) -> list[Any]:
@@ -123,7 +140,7 @@ def _sides(bounds: Any, n: int) -> list[Any]:
 
 def _pushed(f: Callable[..., Any], x: Any, operands: list[Any], limits: list[Limit]) -> list[Limit]:
     """The limits that are active: constraints at which the minimum is, and bounds that nothing leads away from."""
-    plain = [value_of(part) for part in operands]
+    plain = plain_values(operands)
     with unwatched():
         slope, pull = vjp(lambda z: gradient_of(f, z, *plain), x)
     slope = np.reshape(slope, (-1,))

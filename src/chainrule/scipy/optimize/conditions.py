@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from chainrule.array import value_of
 from chainrule.errors import GradientError, RecordingError
 from chainrule.jacobians import jacobian
 from chainrule.node import at_line
 from chainrule.scipy._callbacks import Again, Callback, implicit, unwatched
-from chainrule.standins.scipy_functions import read_values
+from chainrule.standins.scipy_functions import plain_values, read_values
 from chainrule.transforms import vjp
 
 __all__ = [
@@ -53,7 +52,7 @@ def recorded_minimum(
 ) -> Any:
     """The recorded minimum of an objective, which is a function of z and the operands: the root of its conditions.
 
-    `again` tells how it is found for other operands, if nothing is active.
+    `again` tells how it is found for other operands; then the same constraints are active, and have no operands.
     """
     every = every_operand(operands, active)
     if not every:
@@ -69,12 +68,17 @@ def recorded_minimum(
         stationary = np.reshape(gradient_of(objective, z, *outside[:count]) - pull(weights)[0], (n,))
         return np.concatenate([stationary, values])
 
-    plain = [value_of(part) for part in every]
-    with unwatched():
-        slope = np.reshape(gradient_of(objective, x, *plain[:count]), (n,))
-        normals = np.reshape(jacobian(lambda z: constraints(z, *plain[count:]))(x), (-1, n))
-    start = np.concatenate([np.reshape(x, (n,)), _multipliers(name, slope, normals)])
-    return np.reshape(implicit(name, conditions, start, every)[:n], shape)
+    def with_multipliers(x: Any, plain: Sequence[Any]) -> Any:
+        with unwatched():
+            slope = np.reshape(gradient_of(objective, x, *plain[:count]), (n,))
+            normals = np.reshape(jacobian(lambda z: constraints(z, *plain[count:]))(x), (-1, n))
+        return np.concatenate([np.reshape(x, (n,)), _multipliers(name, slope, normals)])
+
+    start = with_multipliers(x, plain_values(every))
+    if again is not None:
+        find = again.value.f
+        again = Again(lambda *operands: with_multipliers(find(*operands), operands), again.content)
+    return np.reshape(implicit(name, conditions, start, every, again)[:n], shape)
 
 
 def gradient_of(f: Callable[..., Any], z: Any, *outside: Any) -> Any:

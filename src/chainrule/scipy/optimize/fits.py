@@ -16,11 +16,11 @@ from chainrule.node import at_line
 from chainrule.scipy._callbacks import Callback
 from chainrule.scipy._solving import Solving
 from chainrule.scipy.arguments import by_name, fixed
-from chainrule.scipy.optimize.active import active_limits
+from chainrule.scipy.optimize.active import active_bounds, active_limits
 from chainrule.scipy.optimize.conditions import every_operand, pairs_of, recorded_minimum
 from chainrule.scipy.optimize.results import filled_fields, plain_callback, solution_of, without_known_derivative
 from chainrule.standins.numpy_functions import joined
-from chainrule.standins.scipy_functions import read_values, twin, with_value
+from chainrule.standins.scipy_functions import holds_recorded_values, read_values, twin, with_value
 
 LOSSES: dict[str, Callable[[Any], Any]] = {
     "linear": lambda z: z,
@@ -43,7 +43,6 @@ def least_squares(
         raise RecordingError(f"least_squares is differentiated with a loss of {', '.join(LOSSES)}" + at_line())
     callbacks = [Callback(fun, args, kwargs), *([Callback(jac, args, kwargs)] if callable(jac) else [])]
     limits = read_values(bounds)
-    is_free = isinstance(limits, tuple) and bool(np.all(np.isinf(limits[0])) and np.all(np.isinf(limits[1])))
 
     def solve(callbacks: Any, given: Any) -> Any:
         x0, slopes, options = given
@@ -52,13 +51,15 @@ def least_squares(
     solving = Solving(solve, callbacks, (x0, None if callable(jac) else jac, options))
     result = solving.result
     x = solution_of(result.x)
-    near = solving.settle(x, _solution, is_free)
+    near = solving.settle(x, _solution, not holds_recorded_values(bounds))
     operands = solving.operands
 
     def cost(z: Any, *outside: Any) -> Any:
         return 0.5 * scale**2 * np.sum(LOSSES[loss]((near(z, *outside) / scale) ** 2))
 
-    active = active_limits(cost, x, operands, pairs_of(bounds, x.size))
+    pairs = pairs_of(bounds, x.size)
+    solving.guard_part("least_squares_active", lambda r, plain: active_bounds(cost, _solution(r), plain, pairs))
+    active = active_limits(cost, x, operands, pairs)
     made = recorded_minimum("least_squares", cost, operands, x, active, solving.again(_solution))
     solving.guard(made)
     fields = {"x": made, "cost": cost(made, *operands), "fun": near(made, *operands)}

@@ -10,10 +10,10 @@ import scipy.optimize
 
 from chainrule.scipy._callbacks import Callback
 from chainrule.scipy._solving import Solving
-from chainrule.scipy.optimize.active import active_limits
+from chainrule.scipy.optimize.active import active_bounds, active_limits
 from chainrule.scipy.optimize.conditions import constraints_of, every_operand, recorded_minimum
 from chainrule.scipy.optimize.results import filled_fields, solution_of
-from chainrule.standins.scipy_functions import read_values, twin
+from chainrule.standins.scipy_functions import holds_recorded_values, read_values, twin
 
 
 @twin(scipy.optimize.minimize, adopts=False)
@@ -46,8 +46,8 @@ def minimize(
 
     others = {name: x for name, x in slopes.items() if name not in names}
     solving = Solving(solve, callbacks, (x0, others, {"method": method, "tol": tol, "options": options}))
-    free = bounds is None and not plain and callback is None and hessp is None
-    return _recorded("minimize", solving, bounds, constrained, free)
+    repeats = not holds_recorded_values(bounds) and not plain and callback is None and hessp is None
+    return _recorded("minimize", solving, bounds, constrained, repeats)
 
 
 @twin(scipy.optimize.minimize_scalar, adopts=False)
@@ -67,19 +67,23 @@ def minimize_scalar(
 
     solving = Solving(solve, [Callback(fun, args)], (bracket, bounds, (method, tol, options)))
     limits = None if bounds is None else [bounds]
-    return _recorded("minimize_scalar", solving, limits, [], free=bounds is None)
+    return _recorded("minimize_scalar", solving, limits, [], repeats=not holds_recorded_values(bounds))
 
 
-def _recorded(name: str, solving: Solving, bounds: Any, constraints: Sequence[tuple[str, Callback]], free: bool) -> Any:
-    """The result of SciPy's with the recorded minimum. `free` if no bounds and constraints can become active."""
+def _recorded(
+    name: str, solving: Solving, bounds: Any, constraints: Sequence[tuple[str, Callback]], repeats: bool
+) -> Any:
+    """The result of SciPy's with the recorded minimum. `repeats` if SciPy may solve again: only bounds can act."""
 
     def solution(result: Any) -> Any:
         return solution_of(result.x)
 
     result = solving.result
     x = solution(result)
-    near = solving.settle(x, solution, free)
+    near = solving.settle(x, solution, repeats)
     operands = solving.operands
+    if bounds is not None:
+        solving.guard_part(f"{name}_active", lambda r, plain: active_bounds(near, solution(r), plain, bounds))
     active = active_limits(near, x, operands, bounds, constraints)
     made = recorded_minimum(name, near, operands, x, active, solving.again(solution))
     solving.guard(made)
