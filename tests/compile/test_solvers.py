@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.interpolate
 import scipy.optimize
 import scipy.sparse.linalg
@@ -470,3 +471,27 @@ OTHERS = [to_infinity, with_a_branch, with_a_limit, within_an_integral, with_an_
 @pytest.mark.filterwarnings("ignore:.*different paths", "ignore:.*runs uncompiled")
 def test_integrals_over_other_intervals_are_right(may_run_uncompiled, f):
     agrees(f, xs=[*np.repeat(points(4), 3, axis=0), *points(8, seed=1)])
+
+
+# Differential equations: other numbers are other paths ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["solve_ivp", "odeint", "nquad"])
+def test_integers_that_a_differential_equation_uses(may_run_uncompiled, solver):
+    def f(p, labels):
+        def change(t, y):
+            return -p * y * (labels if t > 0.5 else 1)
+
+        if solver == "nquad":
+            return scipy.integrate.nquad(lambda s, t: np.sum(np.exp(-labels * p * s * t)), [[0, 1], [0, 1]])[0]
+        if solver == "odeint":
+            return np.sum(scipy.integrate.odeint(change, np.ones(2), [0.0, 1.0], tfirst=True)[-1])
+        return np.sum(scipy.integrate.solve_ivp(change, (0.0, 1.0), np.ones(2)).y[:, -1])
+
+    g = cr.value_and_grad(f)
+    compiled, p = cr.compile(g), np.array([0.5, 2.0])
+    for labels in ([1, 2], [1, 2], [1, 2], [2, 1], [2, 1], [1, 2]):
+        value, gradient = compiled(p, np.array(labels))
+        expected = g(p, np.array(labels))
+        np.testing.assert_allclose(value, expected[0], rtol=1e-9)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-6)

@@ -261,7 +261,7 @@ def solve_ivp(
         vectorized,
         **read_values(options),
     )
-    f.outside, f.start = given.outside, given.start
+    f.outside, f.fixed, f.start = given.outside, given.fixed, given.start
     flow = Flow("solve_ivp", f, t0, y0, method)
     if not (f.outside or any(type(x) is Array for x in (t0, t1, y0, t_eval)) or holds_recorded_values(events)):
         return result
