@@ -103,3 +103,19 @@ def test_a_tie_that_digits_decide_is_compiled_once(monkeypatch):
     for _ in range(6):
         np.testing.assert_allclose(f(at), 10.0 if np.sum(at) >= 100 else 1.0)
     assert len(made) == 1
+
+
+def test_branches_that_never_repeat_are_recorded_no_more(monkeypatch):
+    recorder = importlib.import_module("chainrule.compile.compiled")
+    recorded, record = [], recorder.record
+    monkeypatch.setattr(recorder, "record", lambda *args, **options: (recorded.append(1), record(*args, **options))[1])
+
+    def g(x):
+        return sum(x[i] ** 2 if x[i] > 0 else np.sin(x[i]) for i in range(7))
+
+    f = cr.compile(cr.grad(g))
+    signs = [np.array([1.0 if n >> i & 1 else -1.0 for i in range(7)]) for n in range(60)]
+    with pytest.warns(UserWarning, match="has taken 8 different paths"):
+        found = [f(x) for x in signs]
+    np.testing.assert_allclose(found, [np.where(x > 0, 2 * x, np.cos(x)) for x in signs])
+    assert len(recorded) == paths.TOO_MANY + 1
