@@ -40,7 +40,7 @@ def checks(outcomes: Outcomes, body: FunctionBody, dialect: Dialect, prefix: str
     for condition, outcome in outcomes.items():
         made, mask = _compared(condition, outcome, body, dialect, prefix)
         if not outcome.ndim and not outcome:
-            made = ast.UnaryOp(ast.Not(), made)
+            made = _not(made)
         lines += [*mask, required(written(made), BRANCH)]
     return lines
 
@@ -83,6 +83,13 @@ def _compared(
         return shown, []
     made = ast.parse(_equal(prefix, written(shown), "mask"), mode="eval").body
     return made, assignment("mask", constant(outcome, dialect))
+
+
+def _not(condition: ast.expr) -> ast.expr:
+    match condition:
+        case ast.Compare(ops=[ast.Eq()]):
+            return ast.Compare(condition.left, [ast.NotEq()], condition.comparators)
+    return ast.UnaryOp(ast.Not(), condition)
 
 
 def _equal(prefix: str, a: str, b: str) -> str:

@@ -14,10 +14,14 @@ import numpy as np
 from chainrule.code.expressions import Dialect
 from chainrule.escape import docstring
 from chainrule.libraries import jax_in_double_precision
+from chainrule.trees import flatten
 
 __all__ = ["LIBRARIES", "ArgumentArray", "Library", "Parts"]
 
 WIDTH = 110
+
+
+Call = Callable[[Callable[..., Any], list[Any]], Any]
 
 
 class ArgumentArray(NamedTuple):
@@ -78,7 +82,8 @@ class Library(NamedTuple):
     ----------
     imports : the lines that import a name; only those of names that the code uses are kept.
     write : writes its functions around the statements.
-    running : a context in which its code runs in double precision; it yields the function that makes an array.
+    running : a context in which its code runs in double precision; it yields the function that makes an array, and the
+        one that calls a function with a list of arguments.
     keeps_numpys_dtypes : whether values and gradients have NumPy's dtypes, and ∂L/∂L is 1 by default.
     checks_values : whether a function may read concrete values: not under `jax.jit`.
     gradients_of_arrays : whether a gradient belongs to each array; else to each argument, in a tree of its structure.
@@ -89,7 +94,7 @@ class Library(NamedTuple):
     dialect: Dialect
     imports: dict[str, str]
     write: Callable[[Parts], list[str]]
-    running: Callable[[], AbstractContextManager[Callable[[Any], Any]]]
+    running: Callable[[], AbstractContextManager[tuple[Callable[[Any], Any], Call]]]
     keeps_numpys_dtypes: bool = False
     checks_values: bool = True
     gradients_of_arrays: bool = False
@@ -176,22 +181,41 @@ def torch_functions(parts: Parts) -> list[str]:
 
 
 @contextlib.contextmanager
-def numpy_running() -> Iterator[Callable[[Any], Any]]:
-    yield np.array
+def numpy_running() -> Iterator[tuple[Callable[[Any], Any], Call]]:
+    yield np.array, _called
 
 
 @contextlib.contextmanager
-def torch_running() -> Iterator[Callable[[Any], Any]]:
+def torch_running() -> Iterator[tuple[Callable[[Any], Any], Call]]:
     torch = importlib.import_module("torch")
     with torch.no_grad():
-        yield lambda x: torch.tensor(np.array(x))
+        yield lambda x: torch.tensor(np.array(x)), _called
 
 
 @contextlib.contextmanager
-def jax_running() -> Iterator[Callable[[Any], Any]]:
+def jax_running() -> Iterator[tuple[Callable[[Any], Any], Call]]:
     jax = importlib.import_module("jax")
     with jax_in_double_precision():
-        yield lambda x: jax.numpy.asarray(x)
+        yield jax.numpy.asarray, _called_by_jax
+
+
+def _called(function: Callable[..., Any], args: list[Any]) -> Any:
+    return function(*args)
+
+
+def _called_by_jax(function: Callable[..., Any], args: list[Any]) -> Any:
+    """The results of a function that is compiled as a whole, if it can be: without, JAX compiles each call in it."""
+    jax = importlib.import_module("jax")
+    leaves, rebuild = flatten(args)
+    arrays = {i: x for i, x in enumerate(leaves) if isinstance(x, jax.Array)}
+
+    def of_arrays(arrays: dict[int, Any]) -> Any:
+        return function(*rebuild([arrays.get(i, x) for i, x in enumerate(leaves)]))
+
+    try:
+        return jax.jit(of_arrays)(arrays)
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):  # it asks for values
+        return function(*args)
 
 
 LIBRARIES = {

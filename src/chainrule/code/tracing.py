@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.answers import ANSWERS
 from chainrule.array import WATCHER
 from chainrule.blocks.integers import of_values
-from chainrule.code.proxies import Namespace, Traced, content_of, is_array, traced_call
+from chainrule.code.proxies import Namespace, Traced, is_array, traced_call
 from chainrule.code.tape import Tape, TracedValue
 from chainrule.errors import ChainruleError, NoAnswer, RecordingError, asking_others
 from chainrule.graph import Graph, inside
@@ -57,21 +57,24 @@ class Tracer:
     def value(self, x: Any) -> Any:
         return x.value if isinstance(x, Traced) else x
 
-    def array(self, x: Any) -> Any:
-        """A rule's result as a plain array."""
-        return np.asarray(content_of(x))
-
     def dtype(self, dtype: np.dtype) -> Any:
         return dtype
 
-    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
-        """A call of the NumPy or SciPy function that a block implements, in place of the block."""
+    def named(self, function: Any) -> tuple[str, Any] | None:
+        """The library's function for one of NumPy or SciPy, and its name in code."""
         name = _path_of(function)
-        return None if name is None else traced_call(self.tape, name, function, operands, params)
+        return None if name is None else (name, function)
+
+    def computing(self) -> Any:
+        """Context in which the library computes numbers."""
+        return contextlib.nullcontext()
 
 
 class JaxTracer(Tracer):
-    """Runs rules on JAX arrays and records the calls."""
+    """Runs rules on JAX arrays and records the calls.
+
+    Within `jax.eval_shape` only shapes and dtypes are computed.
+    """
 
     prefix = "jnp"
 
@@ -96,7 +99,7 @@ class JaxTracer(Tracer):
             return Traced(self.tape, self.tape.constant(x), jnp.asarray(x))
         return plain_number(x)
 
-    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
+    def named(self, function: Any) -> tuple[str, Any] | None:
         name = _path_of(function)
         if name is None:
             return None
@@ -105,7 +108,12 @@ class JaxTracer(Tracer):
         found: Any = importlib.import_module({"jnp": "jax.numpy"}.get(path[0], f"jax.scipy.{path[0]}"))
         for part in (*path[1:], last):
             found = getattr(found, part, None)
-        return None if found is None else traced_call(self.tape, name, found, operands, params)
+        return None if found is None else (name, found)
+
+    def computing(self) -> Any:
+        import jax
+
+        return jax.ensure_compile_time_eval()
 
 
 class TorchTracer(Tracer):
@@ -137,13 +145,10 @@ class TorchTracer(Tracer):
     def value(self, x: Any) -> Any:
         return self.calls.values.get(id(x), x)
 
-    def array(self, x: Any) -> Any:
-        return x.numpy(force=True) if hasattr(x, "numpy") else np.asarray(x)
-
     def dtype(self, dtype: np.dtype) -> Any:
         return getattr(self.xp, dtype.name)
 
-    def direct(self, function: Any, operands: list[Any], params: dict[str, Any]) -> Any:
+    def named(self, function: Any) -> tuple[str, Any] | None:
         return None
 
 
@@ -164,7 +169,28 @@ class Traces:
 
 def trace(graph: Graph, library: str) -> Traces:
     """Run a graph, and record the calls."""
-    tracer = TRACERS[library]()
+    if library == "jax":
+        # Each call that computes numbers costs a compilation. So they are computed only if a rule asks for them.
+        with contextlib.suppress(CodeError):
+            return _of_shapes(graph)
+    return _trace(graph, library, TRACERS[library]())
+
+
+def _of_shapes(graph: Graph) -> Traces:
+    """Run a graph in JAX, which computes shapes and dtypes only."""
+    import jax
+
+    traces: list[Traces] = []
+
+    def run() -> None:
+        traces.append(_trace(graph, "jax", JaxTracer()))
+
+    with jax_in_double_precision():
+        jax.eval_shape(run)
+    return traces[0]
+
+
+def _trace(graph: Graph, library: str, tracer: Tracer) -> Traces:
     made: dict[Node, Any] = {}
     failed: dict[str, str] = {}
     with tracer.running, np.errstate(all="ignore"):
@@ -260,16 +286,21 @@ def _direct(tracer: Tracer, node: Node, operands: list[Any]) -> Any:
     """The block as one call of a function that it implements, if that returns the block's value."""
     params = {k: p for k, p in node.params.items() if not _same(p, node.block.defaults.get(k))}
     for function, handler in ANSWERS.items():
-        if handler is node.block and callable(function):
-            try:
-                with asking_others():
-                    result = tracer.direct(function, operands, params)
-            except NoAnswer:
-                continue
-            if result is not None and not isinstance(result, tuple):
-                plain = tracer.array(result)
-                if plain.shape == np.shape(node.value) and np.allclose(plain, node.value, equal_nan=True):
-                    return result
+        if handler is not node.block or not callable(function) or (call := tracer.named(function)) is None:
+            continue
+        try:
+            with asking_others():
+                result = traced_call(tracer.tape, *call, operands, params)
+                with tracer.computing():
+                    numbers = np.asarray(call[1](*(x.value if type(x) is Node else x for x in node.inputs), **params))
+        except NoAnswer:
+            continue
+        if (
+            type(result) is Traced
+            and numbers.shape == np.shape(node.value)
+            and np.allclose(numbers, node.value, equal_nan=True)
+        ):
+            return result
     return None
 
 

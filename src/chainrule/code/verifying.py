@@ -36,13 +36,13 @@ def verify(
         [*parts.unpacking, *parts.forward, *parts.backward, f"return {parts.loss}, [{', '.join(gradients)}]"],
     )
     made: dict[str, Any] = {}
-    with library.running() as array, np.errstate(all="ignore"):
+    with library.running() as (array, call), np.errstate(all="ignore"):
         given = [_arrays_in(arguments[label], array) for label in parts.parameters]
         seed = 1.0 if library.keeps_numpys_dtypes else array(program.graph.inputs[-1].value)
         try:
             with asking_others():
                 exec(compile(text, "<the code>", "exec"), made)
-                value, found = made["run"](*given, seed)
+                value, found = call(made["run"], [*given, seed])
         except NoAnswer as none:
             raise CodeError(f"the code that was written for {library.name} fails: {none}") from none.error
         results = [_plain(value), *map(_plain, found)]

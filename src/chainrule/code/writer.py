@@ -313,7 +313,8 @@ class _CodeWriter:
         given, loss, dialect = self.names, self.loss, self.library.dialect
         first = [v for v in closure([loss, *self._parts_of_tuples(), *self.early]) if v not in given]
         computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
-        last = [v for v in closure([*self.gradients, *self.late], computed) if v not in given]
+        late = self.late if self.library.checks_values else ()
+        last = [v for v in closure([*self.gradients, *late], computed) if v not in given]
         read = {x for v in last for x in v.operands} | (wanted := _values(self.gradients))
         if isinstance(loss, TracedValue) and loss not in given:
             loss.name = loss.name or "L"
