@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import dis
 import sys
 from pathlib import Path
 
@@ -225,3 +226,19 @@ def test_an_error_of_recording_that_the_function_catches_is_raised(f):
         cr.grad(f)(x)
     assert "the function catches this error and goes on" in told.value.__notes__[-1]
     assert cr.grad(lambda x: np.sum(x**2))(x).tolist() == [2.0, 4.0]
+
+
+def test_a_function_is_read_once_however_many_steps_it_has(monkeypatch):
+    """Each step of Python's numbers asks whether its error would be caught."""
+    read = []
+    told = dis.Bytecode
+    monkeypatch.setattr(dis, "Bytecode", lambda code: read.append(code) or told(code))
+    terms = " + ".join(f"x * {i}.5" for i in range(40))
+    scope = {}
+    exec(
+        f"def plain(x):\n    return {terms}\n\ndef careful(x):\n    try:\n        return {terms}\n    except ValueError:\n        return x",
+        scope,
+    )
+    assert cr.grad(scope["plain"])(1.0) == cr.grad(scope["careful"])(1.0) == sum(i + 0.5 for i in range(40))
+    assert read.count(scope["plain"].__code__) == 0
+    assert read.count(scope["careful"].__code__) == 1

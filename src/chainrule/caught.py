@@ -6,7 +6,7 @@ import dis
 import functools
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.node import is_internal, user_frame
 
@@ -24,20 +24,36 @@ def is_caught() -> bool:
     return False
 
 
-@functools.lru_cache(1000)
 def _has_except(code: types.CodeType, offset: int) -> bool:
     """Whether an instruction of a function has an `except` around it, not only a `with` or a `finally`."""
+    if not code.co_exceptiontable:
+        return False
+    handlers = list(_handlers(code))
+    while handler := next((h for h in handlers if h.start <= offset < h.end), None):
+        if handler.is_except:
+            return True
+        handlers.remove(handler)
+        offset = handler.target  # a `with` raises the error again in the code around it
+    return False
+
+
+class _Handler(NamedTuple):
+    """What runs when an instruction from start to end raises an error."""
+
+    start: int
+    end: int
+    target: int
+    is_except: bool
+
+
+@functools.lru_cache(1000)
+def _handlers(code: types.CodeType) -> tuple[_Handler, ...]:
     told = dis.Bytecode(code)
     steps = list(told)
     starts = [i for i, step in enumerate(steps) if step.opname == "PUSH_EXC_INFO"]
     excepts = {steps[i].offset for i in starts if _handles(steps[i + 1 :])}
-    entries = list(getattr(told, "exception_entries", ()))
-    while entry := next((e for e in entries if e.start <= offset < e.end), None):
-        if entry.target in excepts:
-            return True
-        entries.remove(entry)
-        offset = entry.target  # a `with` raises the error again in the code around it
-    return False
+    entries = getattr(told, "exception_entries", ())
+    return tuple(_Handler(entry.start, entry.end, entry.target, entry.target in excepts) for entry in entries)
 
 
 def _handles(steps: Sequence[dis.Instruction]) -> bool:
