@@ -48,17 +48,17 @@ def other_arrays(case, dtype):
     return Example(case.operands).arrays(case.name + " again", dtype)
 
 
-def assert_same(actual, desired, rtol):
+def assert_same(actual, desired, rtol, atol=0.0):
     actual, desired = leaves(actual), leaves(desired)
     assert len(actual) == len(desired)
     for a, d in zip(actual, desired, strict=True):
         if isinstance(d, tuple | list):
-            assert_same(a, d, rtol)
+            assert_same(a, d, rtol, atol)
             continue
         assert np.shape(a) == np.shape(d)
         assert np.asarray(a).dtype == np.asarray(d).dtype
         scale = np.max(np.abs(np.where(np.isfinite(d), d, 0)), initial=0.0)
-        np.testing.assert_allclose(a, d, rtol=rtol, atol=rtol * float(scale))
+        np.testing.assert_allclose(a, d, rtol=rtol, atol=max(atol, rtol * float(scale)))
 
 
 def looks_at_values(compiled):
