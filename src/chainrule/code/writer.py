@@ -215,7 +215,8 @@ class _CodeWriter:
         self.gradients = [self._gradient(node, g) for node, g in zip(program.inputs, others[:n], strict=True)]
         outcomes = [*program.outcomes, *(np.asarray(answer) for _, answer in asked)]
         seed = traces.arguments[program.graph.inputs[-1]]
-        self.early, self.late = early_and_late(others[n:], outcomes, seed)
+        self.early, late = early_and_late(others[n:], outcomes, seed)
+        self.late = late if library.checks_values else {}
 
     def _name_values(self) -> None:
         """Give values the names that they have in the user's function, and their gradients names from these."""
@@ -313,8 +314,7 @@ class _CodeWriter:
         given, loss, dialect = self.names, self.loss, self.library.dialect
         first = [v for v in closure([loss, *self._parts_of_tuples(), *self.early]) if v not in given]
         computed = {v for v in first if v.function != CONSTANT and not _is_transposed(v)}
-        late = self.late if self.library.checks_values else ()
-        last = [v for v in closure([*self.gradients, *late], computed) if v not in given]
+        last = [v for v in closure([*self.gradients, *self.late], computed) if v not in given]
         read = {x for v in last for x in v.operands} | (wanted := _values(self.gradients))
         if isinstance(loss, TracedValue) and loss not in given:
             loss.name = loss.name or "L"
