@@ -384,11 +384,8 @@ class _CodeWriter:
         parameters, leaves = [], []
         outside = list(self.names.values())
         for label, tree in self.program.arguments.items():
-            root = (
-                label
-                if is_name(label) and label not in {*self.library.imports, *RESERVED}
-                else free_name(label, self.taken)
-            )
+            may_stay = is_name(label) and label not in {*self.library.imports, *RESERVED}
+            root = label if may_stay else free_name(label, self.taken)
             found = list(leaves_of(tree, root))
             if not found:
                 continue
