@@ -82,7 +82,7 @@ class Indexing(Arithmetic):
             if len(parts) != 1:
                 raise Untranslatable("an ellipsis among other indices")
             return array if array.shape else array.data
-        offset: Any = 0
+        data, fixed = array.data, 0
         shape: list[Any] = []
         strides: list[Any] = []
         axis = 0
@@ -94,20 +94,25 @@ class Indexing(Arithmetic):
             length, stride = array.shape[axis], array.strides[axis]
             axis += 1
             if isinstance(part, slice):
-                start, length, step = self.cut(part, length)
-                offset = self.index("add", offset, self.index("mul", start, stride))
+                part, length, step = self.cut(part, length)
                 shape.append(length)
                 strides.append(self.index("mul", stride, step))
-                continue
-            if not isinstance(part, TypedNumber):
-                part = part + length if part < 0 else int(part)
-            _require_inside(part, length)
-            offset = self.index("add", offset, self.index("mul", part, stride))
+            else:
+                if not isinstance(part, TypedNumber):
+                    part = part + length if part < 0 else int(part)
+                _require_inside(part, length)
+            # A move of the address for each axis: a sum of indices times powers of two becomes an "or" of them, in
+            # which LLVM no longer sees that an inner loop's entries are neighbours.
+            move = self.index("mul", part, stride)
+            if isinstance(move, int):
+                fixed += move
+            else:
+                data = self.builder.gep(data, [move], inbounds=True)
         if axis > len(array.shape):
             raise Untranslatable("too many indices")
         shape += array.shape[axis:]
         strides += array.strides[axis:]
-        data = self.builder.gep(array.data, [long(offset)], inbounds=True)
+        data = self.builder.gep(data, [long(fixed)], inbounds=True)
         return TypedArray(array.dtype, data, tuple(shape), tuple(strides)) if shape else data
 
     def cut(self, part: slice, length: Any) -> tuple[Any, Any, Any]:
