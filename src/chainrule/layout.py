@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.errors import BlockError
 from chainrule.node import at_line
 
-__all__ = ["copied_as_it_lies", "flags_of", "for_pytorch", "is_contiguous", "laid_out_as", "layout_of"]
+__all__ = ["bytes_of", "copied_as_it_lies", "flags_of", "for_pytorch", "is_contiguous", "laid_out_as", "layout_of"]
 
 
 def for_pytorch(x: Any) -> Any:
@@ -25,6 +25,22 @@ def for_pytorch(x: Any) -> Any:
     if x.dtype.isnative and all(stride >= 0 and stride % x.itemsize == 0 for stride in x.strides):
         return x
     return x.astype(x.dtype.newbyteorder("="), order="C")
+
+
+def bytes_of(x: Any) -> bytes:
+    """The bytes of an array's or number's entries: equal bytes are equal entries, to the bit.
+
+    A longdouble of 80 bits is stored in 12 or 16 bytes. What stands in the rest is arbitrary, and is 0 here.
+    """
+    if x.dtype.char not in "gG" or np.dtype(np.longdouble).itemsize == _BYTES_OF_LONGDOUBLE:
+        return x.tobytes()
+    each = np.frombuffer(bytearray(x.tobytes()), np.uint8).reshape(-1, np.dtype(np.longdouble).itemsize)
+    swapped = not x.dtype.isnative
+    each[:, slice(-_BYTES_OF_LONGDOUBLE) if swapped else slice(_BYTES_OF_LONGDOUBLE, None)] = 0
+    return each.tobytes()
+
+
+_BYTES_OF_LONGDOUBLE = 10 if np.finfo(np.longdouble).nmant == 63 else np.dtype(np.longdouble).itemsize
 
 
 def copied_as_it_lies(x: np.ndarray) -> np.ndarray:

@@ -32,7 +32,14 @@ class NotNumPy(Exception):
 
 
 def answered(
-    handler: Any, what: Any, run: Any, args: Any, kwargs: Any, writes: bool = False, own_value: bool = False
+    handler: Any,
+    what: Any,
+    run: Any,
+    args: Any,
+    kwargs: Any,
+    writes: bool = False,
+    own_value: bool = False,
+    converts: bool = False,
 ) -> Any:
     """The result of the answer for a function of NumPy, with the value that NumPy's own function gives.
 
@@ -46,6 +53,7 @@ def answered(
     run : NumPy's function, on plain arguments.
     writes : whether it writes into an argument; then it gets copies of all.
     own_value : whether the answer's own value stays, in NumPy's dtype.
+    converts : whether the function converts its arguments to the precision of its result, as SciPy's compiled ones do.
     """
     if _ANSWERING.get():
         return handler(*args, **kwargs)
@@ -69,7 +77,12 @@ def answered(
     start = now()
     answering = _ANSWERING.set(True)
     try:
+        if converts:
+            args, kwargs = _in_precision_of(value, args), _in_precision_of(value, kwargs)
         result = ALL.ignored_in(handler, args, kwargs)  # NumPy has warned
+        if _is_coarser(result, value) and not writes:  # NumPy has computed in a wider dtype than the arguments have
+            again = _in_precision_of(value, args), _in_precision_of(value, kwargs)
+            result = ALL.ignored_in(handler, *again)
     finally:
         _ANSWERING.reset(answering)
     if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
@@ -153,6 +166,41 @@ def _needs_its_own(node: Node, value: Any, start: int) -> bool:
     if type(value) is not type(node.value):
         return True
     return node.block.picks and any(type(x) is Node and x.order > start for x in node.inputs)
+
+
+def _resolution(value: Any) -> float:
+    """The distance of neighbouring numbers at 1, of the finest of several values; infinite without real numbers."""
+    if isinstance(value, tuple | list):
+        return min(map(_resolution, value), default=np.inf)
+    known = type(value) is Array or type(value) in HAVE_DTYPE or type(value) in PYTHON
+    dtype = dtype_of(value) if known else None
+    return float(np.finfo(dtype).eps) if dtype is not None and dtype.kind in "fc" else np.inf
+
+
+def _is_coarser(result: Any, value: Any) -> bool:
+    """Whether a recorded result has a narrower floating-point dtype than NumPy's, so that a compiled one would too."""
+    if isinstance(result, tuple | list):
+        both = isinstance(value, tuple | list) and len(result) == len(value)
+        return both and any(map(_is_coarser, result, value))
+    return type(result) is Array and np.inf > _resolution(result) > _resolution(value)
+
+
+def _in_precision_of(value: Any, x: Any) -> Any:
+    """An argument with its real and complex numbers in the precision of a value."""
+    if isinstance(x, tuple | list) and not hasattr(x, "_fields"):
+        return type(x)([_in_precision_of(value, part) for part in x])
+    if type(x) is dict:
+        return {key: _in_precision_of(value, part) for key, part in x.items()}
+    if (type(x) is not Array and type(x) not in HAVE_DTYPE) or _resolution(value) in (np.inf, _resolution(x)):
+        return x
+    if x.dtype.kind not in "fc":
+        return x
+    wide = next(d for d in _PRECISIONS if np.finfo(d).eps == _resolution(value))
+    dtype = np.result_type(wide, np.complex64) if x.dtype.kind == "c" else wide
+    return ANSWERS[np.astype](x, dtype) if type(x) is Array else x.astype(dtype)
+
+
+_PRECISIONS = [np.dtype(kind) for kind in (np.float64, np.float32, np.float16, np.longdouble)]
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:

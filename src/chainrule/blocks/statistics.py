@@ -185,8 +185,9 @@ def numpy_histogramdd(sample, bins=10, range=None, density=None, weights=None):
         raise BlockError(f"a histogram of {n} variables with {len(bins)} bins and {len(ranges)} ranges" + at_line())
     edges = [numpy_histogram_bin_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges, strict=True))]
     which = [_bins_of(sample[:, i], e) for i, e in enumerate(edges)]
-    counts = _counted(which, tuple(len(e) - 1 for e in edges), weights)
-    counts = np.astype(_of_real(counts), np.float64)
+    if weights is not None:  # NumPy sums in float64
+        weights = np.astype(_of_real(as_array(weights)), np.float64)
+    counts = np.astype(_counted(which, tuple(len(e) - 1 for e in edges), weights), np.float64)
     if density:
         counts = counts / np.sum(counts)
         for i, e in enumerate(edges):

@@ -16,6 +16,7 @@ from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import divide, power
 from chainrule.compile.recorder import Recorded, Signature
 from chainrule.graph import graph_between
+from chainrule.layout import bytes_of
 from chainrule.node import Node
 
 __all__ = ["Counters", "only_arithmetic", "same_result"]
@@ -152,7 +153,7 @@ def same_result(one: Recorded, other: Recorded) -> bool:
         if type(x) is not type(y) or np.shape(x) != np.shape(y):
             return False
         if isinstance(x, np.ndarray | np.generic | float | complex):
-            if np.asarray(x).dtype != np.asarray(y).dtype or np.asarray(x).tobytes() != np.asarray(y).tobytes():
+            if np.asarray(x).dtype != np.asarray(y).dtype or bytes_of(np.asarray(x)) != bytes_of(np.asarray(y)):
                 return False
         elif x is not y and x != y:
             return False

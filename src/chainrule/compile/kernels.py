@@ -27,6 +27,7 @@ from chainrule.compile.loops import (
 from chainrule.compile.schedule import Kernel
 from chainrule.compile.signatures import Argument
 from chainrule.compile.values import Value
+from chainrule.layout import bytes_of
 
 __all__ = ["Source", "form_of", "write_kernel"]
 
@@ -76,7 +77,7 @@ def form_of(kernel: Kernel, wanted: set[Value]) -> tuple[Any, list[Value]]:
 
     def place(operand: Value) -> Any:
         if operand.op == "constant" and "number" in operand.params:
-            return operand.params["number"].tobytes(), operand.dtype
+            return bytes_of(operand.params["number"]), operand.dtype
         if operand in places:
             return places[operand]
         places[operand] = len(places)

@@ -12,6 +12,7 @@ from chainrule.blocks.indexing import Slot
 from chainrule.compile.sizes import require_fitting
 from chainrule.compile.values import Value
 from chainrule.constants import is_uniform
+from chainrule.layout import bytes_of
 from chainrule.node import Node
 
 __all__ = ["LoweringRule", "Maker", "RuleTable", "key_of"]
@@ -43,13 +44,13 @@ class Maker:
             array = np.asarray(float(value))
         if array.size and (array.ndim == 0 or is_uniform(array)):
             number = array.reshape(-1)[0]
-            key: Any = ("number", number.tobytes(), array.dtype, array.shape if shape is None else tuple(shape), weak)
+            key: Any = ("number", bytes_of(number), array.dtype, array.shape if shape is None else tuple(shape), weak)
             if key not in self.known:
                 made = Value("constant", (), {"number": number}, key[3], array.dtype, weak)
                 made.order = len(self.known)
                 self.known[key] = made
             return self.known[key]
-        key = ("array", array.dtype.str, array.shape, array.tobytes())
+        key = ("array", array.dtype.str, array.shape, bytes_of(array))
         if key not in self.known:
             made = Value("constant", (), {"array": np.ascontiguousarray(array)}, array.shape, array.dtype)
             made.order = len(self.known)

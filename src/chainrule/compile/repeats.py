@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.blocks.indexing import getitem
 from chainrule.compile.rolled import looped, result_of
 from chainrule.compile.steady import content_key
+from chainrule.layout import bytes_of
 from chainrule.libraries import is_traced, numpy_form
 from chainrule.node import Node
 
@@ -119,7 +120,7 @@ def _masked(part: Any) -> Any:
     if isinstance(part, slice):
         return slice, part.start, part.stop, part.step
     if isinstance(part, np.ndarray):
-        return part.shape, part.tobytes()
+        return part.shape, bytes_of(part)
     return int if isinstance(part, int | np.integer) else part
 
 

@@ -25,6 +25,7 @@ from chainrule.block import Block
 from chainrule.compile.entropy import listening
 from chainrule.errors import RecordingError
 from chainrule.graph import Graph, graph_between
+from chainrule.layout import bytes_of
 from chainrule.node import Line, Node, is_library
 from chainrule.reach import is_filled, reached
 
@@ -181,8 +182,8 @@ def content_key(x: Any, of_node: Callable[[Node], Any] | None = None, depth: int
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
         return x.shape, key(x.ravel().tolist())
     if isinstance(x, np.ndarray | np.generic):
-        content = x.tobytes()
-        short = content if len(content) <= 32 else hashlib.blake2b(content, digest_size=16).digest()
+        entries = bytes_of(x)
+        short = entries if len(entries) <= 32 else hashlib.blake2b(entries, digest_size=16).digest()
         return type(x), x.dtype.str, x.shape, short
     if isinstance(x, float | complex):
         return type(x), repr(x)  # distinguishes −0.0 from 0.0; NaN equals NaN

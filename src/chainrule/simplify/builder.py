@@ -14,6 +14,7 @@ from chainrule.block import Block
 from chainrule.block.bounds import Range
 from chainrule.blocks.elementwise import negative
 from chainrule.blocks.indexing import Slot
+from chainrule.layout import bytes_of
 from chainrule.libraries import is_inexact, namespace_of, numpys
 from chainrule.node import Node
 from chainrule.simplify import structure
@@ -235,10 +236,11 @@ def key_of(x: Any) -> Any:
     """A key that is equal for equal constants: type, shape, dtype and entries."""
     if isinstance(x, np.ndarray):
         data = np.ascontiguousarray(x)
-        content = data.tobytes() if data.nbytes <= 64 else hashlib.blake2b(data.data, digest_size=16).digest()
-        return (x.dtype.str, x.shape, content)
+        entries = bytes_of(data)
+        short = entries if len(entries) <= 64 else hashlib.blake2b(entries, digest_size=16).digest()
+        return (x.dtype.str, x.shape, short)
     if isinstance(x, np.generic):
-        return (x.dtype.str, (), x.tobytes())
+        return (x.dtype.str, (), bytes_of(x))
     if isinstance(x, dict):
         return tuple([(name, key_of(value)) for name, value in x.items()])
     if isinstance(x, tuple | list):

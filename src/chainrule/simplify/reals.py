@@ -19,6 +19,7 @@ from chainrule.blocks.indexing import add_at, getitem, key_of
 from chainrule.blocks.reductions import sum as sum_
 from chainrule.blocks.shaping import broadcast_to, reshape
 from chainrule.constants import one_hot
+from chainrule.layout import bytes_of
 from chainrule.libraries import dtype_of
 from chainrule.node import Node
 from chainrule.simplify.builder import Builder
@@ -61,7 +62,7 @@ class Reals(Sums):
         hot = one_hot(c) if c.ndim == 1 else None
         if hot is not None:
             return self.unit(int(hot.labels), hot.size, float(hot.number))
-        key = (c.dtype.str, c.shape, c.tobytes())
+        key = (c.dtype.str, c.shape, bytes_of(c))
         if key not in self._constants:  # one node for equal constants, so that they cancel
             self._constants[key] = Node(None, (), {}, c)
         return Form({frozenset([(self._constants[key], 1)]): 1.0})

@@ -189,7 +189,7 @@ def _standin(module: types.ModuleType, function: Callable[..., Any]) -> Callable
         args = tuple([[*x] if type(x) is Array and x.ndim else x for x in args])
         if any(type(x) is Array and is_foreign(form_of(x)) for x in args) and (is_caught() or not _is_traced(args)):
             function(*map(_number, args), **kwargs)  # it may raise, where another library has NaN or infinity
-        result = answered(answers[name], full_name, function, args, kwargs)
+        result = answered(answers[name], full_name, function, args, kwargs, converts=True)
         if WATCHER.get() is not None:
             if function in _DOMAINS:
                 bool(np.all(_DOMAINS[function](*args)))

@@ -195,7 +195,7 @@ def _called(function: Any, *args: Any, **kwargs: Any) -> Any:
             objects.append(value)
         return value
 
-    result = answered(found.made, full_name(function), run, args, kwargs)
+    result = answered(found.made, full_name(function), run, args, kwargs, converts=True)
     return Instance(objects[0], result) if objects else result
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.block import Block
 from chainrule.graph import Graph
+from chainrule.layout import bytes_of
 from chainrule.libraries import NUMPY_NAMESPACE
 from chainrule.node import Node
 from chainrule.structured.networks import (
@@ -210,4 +211,4 @@ def _is_worth_it(factors: Sequence[Factor], pair: tuple[int, int], kept: set[Lab
 
 
 def _content(array: np.ndarray) -> Any:
-    return array.shape, array.dtype, hash(array.tobytes())
+    return array.shape, array.dtype, hash(bytes_of(array))

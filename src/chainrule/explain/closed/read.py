@@ -27,6 +27,7 @@ from chainrule.explain.closed.sums import SUMS
 from chainrule.explain.closed.terms import Expr, Index, Term, UnwritableError, aligned, axes_of_shape, single
 from chainrule.explain.data import NO_DATA, Data, Origin
 from chainrule.inputs import alias
+from chainrule.layout import bytes_of
 from chainrule.libraries import is_complex
 from chainrule.node import Node
 
@@ -112,7 +113,7 @@ class GraphReading(Reading):
         if (other := _all_but_one_hot(c)) is not None and len(idx) == c.ndim:
             less = Expr((Term(exactly(-other.number), self.hot(other.labels, other.size, idx)),), axes)
             return self.atoms.plus(self.atoms.number(other.number, axes), less)
-        return self.whole(("constant", c.dtype.str, c.shape, c.tobytes()), c.shape, content=x)
+        return self.whole(("constant", c.dtype.str, c.shape, bytes_of(c)), c.shape, content=x)
 
     def _of_data(self, origin: Origin, x: np.ndarray) -> Expr:
         """A constant that is computed from the user's data; a row becomes a separate atom."""

@@ -20,12 +20,11 @@ __all__ = ["PPoly", "entries", "first", "interval", "with_axis"]
 
 
 def entries(x: Any) -> Any:
-    """An argument as an array of floating numbers, recorded or plain."""
+    """An argument as an array of float64 or complex128, recorded or plain: SciPy computes in these."""
     x = joined(x) if isinstance(x, list | tuple) else x
-    if type(x) is Array:
-        return x
-    x = np.asarray(x)
-    return x if x.dtype.kind in "fc" else x.astype(float)
+    x = x if type(x) is Array else np.asarray(x)
+    dtype = np.complex128 if x.dtype.kind == "c" else np.float64
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def interval(x: Any, at: Any, side: Any = "right", last: int = 2) -> Any:
