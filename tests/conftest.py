@@ -72,13 +72,11 @@ def jax_in_double_precision():
     jax.config.update("jax_enable_x64", before)
 
 
-@pytest.fixture(autouse=True)
-def _compiled_functions_run_compiled(monkeypatch):
-    """A function that would run uncompiled is an error."""
-    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", True)
+COMPILED = importlib.import_module("chainrule.compile.compiled")
+COMPILED.STRICT = True  # a function that would run uncompiled is an error
 
 
 @pytest.fixture
-def may_run_uncompiled(monkeypatch, _compiled_functions_run_compiled):
+def may_run_uncompiled(monkeypatch):
     """For the tests in which it is none."""
-    monkeypatch.setattr(importlib.import_module("chainrule.compile.compiled"), "STRICT", False)
+    monkeypatch.setattr(COMPILED, "STRICT", False)
