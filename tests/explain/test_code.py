@@ -125,9 +125,12 @@ def test_torch_code_gives_the_gradients_that_gradcheck_measures(name, sizes):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_jax_code_gives_the_gradients_under_grad_and_jit(name):
-    """And JAX's own gradient of what is printed as forward pass is that of the backward pass that is printed."""
+    """And JAX's own gradient of what is printed as forward pass is that of the backward pass that is printed.
+
+    A third of the functions is tried in other sizes too: XLA compiles each program for half a second.
+    """
     jax = pytest.importorskip("jax")
-    for sizes in ({}, OTHER):
+    for sizes in ({}, OTHER) if list(FUNCTIONS).index(name) % 3 == 0 else ({},):
         arguments = FUNCTIONS[name].arguments(**sizes)
         chosen, *wanted = expected(name, arguments)
         made = run(code(name, "jax", **sizes))
