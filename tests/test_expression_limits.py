@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from chainrule.errors import ExpressionError
 from chainrule.expression import parse, parse_value
 from chainrule.expression.language import LIBRARIES, functions_of
 from chainrule.expression.limits import LARGEST
+from work_done import calls_of, not_hanging
 
 TESTS = Path(__file__).parent
 X = np.array([1.0, 2.0, 3.0])
@@ -176,10 +176,8 @@ def _texts():
 
 @pytest.mark.parametrize("text", _texts())
 def test_what_would_be_too_large_or_take_too_long_is_refused_in_a_moment(text):
-    start = time.process_time()
-    with pytest.raises(ExpressionError, match=r"would|bits|axes|edges|larger"):
+    with not_hanging(), pytest.raises(ExpressionError, match=r"would|bits|axes|edges|larger"):
         run(text)
-    assert time.process_time() - start < 1
 
 
 def test_all_operations_together_are_bounded():
@@ -231,30 +229,23 @@ def test_what_is_in_the_language_means_what_it_means_in_numpy(text, given, expec
 
 
 def test_statements_are_read_in_linear_time():
-    calls = []
-    for count in (100, 400):
+    def calls(count):
         text = "; ".join(f"a{i + 1} = sin(a{i})*x" for i in range(count))
-        calls.append(0)
+        assert parse(text).parameters == ("a0", "x")
+        return calls_of(lambda: parse(text))
 
-        def count_calls(frame, event, argument):
-            calls[-1] += event in ("call", "c_call")
-
-        profile = sys.getprofile()
-        sys.setprofile(count_calls)
-        try:
-            assert parse(text).parameters == ("a0", "x")
-        finally:
-            sys.setprofile(profile)
-    assert calls[1] < 8 * calls[0]  # 16 times, if it were quadratic
+    assert calls(400) < 8 * calls(100)  # 16 times, if it were quadratic
 
 
 def test_lines_of_a_long_function_are_found_in_linear_time():
     from chainrule.explain import explain
 
-    expression = parse("; ".join(f"a{i + 1} = a{i}*x" for i in range(1000)))
-    start = time.process_time()
-    explain(expression.function)(a0=1.0, x=1.0)
-    assert time.process_time() - start < 5
+    def calls(count):
+        expression = parse("; ".join(f"a{i + 1} = a{i}*x" for i in range(count)))
+        return calls_of(lambda: explain(expression.function)(a0=1.0, x=1.0))
+
+    calls(10)
+    assert calls(400) < 8 * calls(100)  # 16 times, if it were quadratic
 
 
 HOSTILE = [
@@ -281,10 +272,8 @@ HOSTILE = [
 @pytest.mark.parametrize("length", [99_000, 1_000_000])
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_text_is_refused_in_a_moment_with_one_short_line(piece, length):
-    start = time.process_time()
-    with pytest.raises(ExpressionError) as caught:
+    with not_hanging(), pytest.raises(ExpressionError) as caught:
         parse((piece * length)[:length])
-    assert time.process_time() - start < 2
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert str(caught.value).isprintable()

@@ -2,7 +2,6 @@
 
 import importlib
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule.compile import entry
 from chainrule.compile.buffers import Lifetime, share
+from work_done import calls_of
 
 from .interpreted import interpreted
 
@@ -78,22 +78,6 @@ def _results(n):
 PROGRAMS = [_steps, _slopes, _numbers, _neighbours, _arguments, _results]
 
 
-def _calls(function, *args):
-    """How many functions are called, Python's and those in C, while a function runs."""
-    found = 0
-
-    def count(frame, event, argument):
-        nonlocal found
-        found += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        function(*args)
-    finally:
-        sys.setprofile(None)
-    return found
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_of_twice_as_many_steps_is_twice_the_work(program):
     counts = []
@@ -101,7 +85,7 @@ def test_a_program_of_twice_as_many_steps_is_twice_the_work(program):
         function, args = program(n)
         compiled = cr.compile(function)
         with interpreted():
-            counts.append(_calls(lambda: [compiled(*args) for _ in range(2)]))  # noqa: B023
+            counts.append(calls_of(lambda: [compiled(*args) for _ in range(2)]))  # noqa: B023
     _, small, middle, large = counts
     assert large - middle < 2.4 * (middle - small), counts
 
@@ -110,7 +94,7 @@ def test_arrays_find_their_places_in_memory_without_being_compared_with_all_othe
     def lives(n):  # half of them live until the end
         return [Lifetime((8 + i % 3,), np.dtype(float), i, 2 * n if i % 2 else i + 1) for i in range(n)]
 
-    small, large = (_calls(share, lives(n)) for n in (500, 1000))
+    small, large = (calls_of(share, lives(n)) for n in (500, 1000))
     assert large < 2.4 * small
 
 

@@ -1,7 +1,6 @@
 """Pictures of the graph: SVG and Graphviz."""
 
 import shlex
-import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import chainrule as cr
 from chainrule.explain import values
 from explain.command import run
 from explain.tex import typeset
+from work_done import calls_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 W = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -98,21 +98,11 @@ def unnamed_terms(count):
 
 @pytest.mark.parametrize("output", ["svg", "dot", "code"])
 def test_a_sum_of_many_unnamed_terms_is_written_in_linear_time(output):
-    calls = []
-    for count in (20, 80):
+    def calls(count):
         explanation = cr.explain(unnamed_terms(count))(1.0)
-        calls.append(0)
+        return calls_of(lambda: getattr(explanation, output)(*["numpy"] * (output == "code")))
 
-        def count_calls(frame, event, argument):
-            calls[-1] += event == "call"
-
-        profile = sys.getprofile()
-        sys.setprofile(count_calls)
-        try:
-            getattr(explanation, output)(*["numpy"] * (output == "code"))
-        finally:
-            sys.setprofile(profile)
-    assert calls[1] < 8 * calls[0]  # 16 times, if it were quadratic
+    assert calls(80) < 8 * calls(20)  # 16 times, if it were quadratic
 
 
 def test_code_of_a_long_sum_has_short_lines_and_its_value():

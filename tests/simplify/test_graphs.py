@@ -1,7 +1,6 @@
 """What simplified graphs must reach: closed forms, stable forms, few blocks, small intermediates, and soon."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from chainrule.block import block_named
 from chainrule.graph import record_graph
 from chainrule.node import Node
 from chainrule.simplify import simplify_graph
+from work_done import calls_of
 
 RNG = np.random.default_rng(0)
 N, D = 7, 3
@@ -692,7 +692,7 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_work_grows_with_the_size_of_the_graph_and_nothing_recurses(step):
-    def seconds(count):
+    def calls(count):
         def f(x):
             y = x
             for i in range(count):
@@ -700,12 +700,11 @@ def test_work_grows_with_the_size_of_the_graph_and_nothing_recurses(step):
             return np.sum(y)
 
         graph = record_graph(cr.grad(f), np.array([0.3, 0.2]))
-        start = time.process_time()
-        simplify_graph(graph)
-        return time.process_time() - start
+        return calls_of(lambda: simplify_graph(graph))
 
-    small, large = min(seconds(200) for _ in range(3)), seconds(4000)
-    assert large < 20 * small * 6  # quadratic work would be 20 times that of 20 small ones
+    calls(10)
+    small, large = calls(200), calls(2000)
+    assert large < 10 * small * 3  # quadratic work would be 10 times that of 10 small ones
 
 
 # Digits ----------------------------------------------------------------------------------------------------------
