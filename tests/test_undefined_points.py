@@ -63,3 +63,46 @@ def test_the_second_derivative_of_a_norm_by_a_cotangent_that_is_nan_is_nan():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         assert np.isnan(cr.hessian(f)(ZEROS)).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "slope"),
+    [([1e200, 1e-200], [1, 0]), ([1e-320, 0.0], [1, 0]), ([3e160, 4e160], [0.6, 0.8]), ([1e300, 1.0], [1, 1e-300])],
+)
+def test_the_gradient_of_a_norm_whose_squares_overflow_is_the_direction(x, slope):
+    x, norm = np.array(x), cr.value_and_grad(np.linalg.norm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        compiled = cr.compile(norm)
+        for found in (norm(x), compiled(x), compiled(x)):
+            assert found[0] == np.linalg.norm(x)  # infinite or 0, as in NumPy
+            np.testing.assert_allclose(found[1], slope, rtol=1e-12)
+        rows = cr.grad(lambda x: np.sum(np.linalg.norm(np.stack([x, np.array([3.0, 4.0])]), axis=1)))
+        np.testing.assert_allclose(rows(x), slope, rtol=1e-12)
+
+
+QUANTILES = {
+    "median": np.median,
+    "percentile": lambda x, **along: np.percentile(x, 30, **along),
+    "two quantiles": lambda x, **along: np.sum(np.quantile(x, [0.3, 0.5], **along), axis=0),
+    "quantile with weights": lambda x, **along: np.quantile(
+        x, 0.4, method="inverted_cdf", weights=np.ones(x.shape), **along
+    ),
+    "maximum": np.max,
+}
+
+
+@pytest.mark.parametrize("name", QUANTILES)
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_a_quantile_that_is_nan_has_the_gradient_nan(name):
+    f = QUANTILES[name]
+    row, rows = np.array([3.0, np.nan, 1.0, 2.0]), np.array([[3.0, np.nan, 1.0, 2.0], [1.0, 2.0, 4.0, 8.0]])
+    of_rows = lambda x: np.sum(f(x, axis=1) * np.array([2.0, 3.0]))  # noqa: E731
+    for loss, x in ((f, row), (of_rows, rows)):
+        both = cr.value_and_grad(loss)
+        compiled = cr.compile(both)
+        for value, gradient in (both(x), compiled(x), compiled(x)):
+            assert np.isnan(value)
+            assert np.isnan(np.atleast_2d(gradient)[0]).all()
+            if x.ndim == 2:
+                np.testing.assert_allclose(gradient[1], 3 * cr.grad(f)(x[1]))

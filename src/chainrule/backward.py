@@ -29,6 +29,7 @@ from chainrule.libraries import (
     is_complex_dtype,
     is_foreign,
     is_inexact,
+    is_numpy,
     is_traced,
     namespace_of,
     numpy_dtype,
@@ -342,7 +343,8 @@ def _unknown_after_overflow(
 def _lost(plain: Any, lost: Any, node: Node, operand: Node, x: Any, shape: tuple[int, ...]) -> Any:
     """Which entries of an operand's gradient, of this shape, belong to the lost ones among the results."""
     if not isinstance(node.block, Elementwise):
-        return _along_operand(plain, lost, node, operand)
+        lost = _along_operand(plain, lost, node, operand)
+        return lost & np.isinf(np.abs(x)).any() if is_numpy(plain) else lost  # norms of NumPy scale finite entries
     lost = lost & plain.isinf(x)
     if lost.shape == shape:
         return lost

@@ -81,8 +81,8 @@ def answered(
             args, kwargs = _in_precision_of(value, args), _in_precision_of(value, kwargs)
         result = ALL.ignored_in(handler, args, kwargs)  # NumPy has warned
         if _is_coarser(result, value) and not writes:  # NumPy has computed in a wider dtype than the arguments have
-            again = _in_precision_of(value, args), _in_precision_of(value, kwargs)
-            result = ALL.ignored_in(handler, *again)
+            args, kwargs = _in_precision_of(value, args), _in_precision_of(value, kwargs)
+            result = ALL.ignored_in(handler, args, kwargs)
     finally:
         _ANSWERING.reset(answering)
     if writes and type(args[0]) is Array and args[0]._view is None and args[0]._own.order > start:
@@ -195,12 +195,12 @@ def _in_precision_of(value: Any, x: Any) -> Any:
         return x
     if x.dtype.kind not in "fc":
         return x
-    wide = next(d for d in _PRECISIONS if np.finfo(d).eps == _resolution(value))
+    wide = next(d for d in _PRECISIONS if float(np.finfo(d).eps) == _resolution(value))
     dtype = np.result_type(wide, np.complex64) if x.dtype.kind == "c" else wide
     return ANSWERS[np.astype](x, dtype) if type(x) is Array else x.astype(dtype)
 
 
-_PRECISIONS = [np.dtype(kind) for kind in (np.float64, np.float32, np.float16, np.longdouble)]
+_PRECISIONS: list[np.dtype[Any]] = [np.dtype(kind) for kind in "dfeg"]
 
 
 def _adopted(result: Any, value: Any, start: int, what: Any) -> Any:

@@ -51,7 +51,8 @@ def pulled_root(xp, dz, z, along, x, axis, root):
     scaled = x / scale
     z = root(xp, scaled)
     of_scaled = along(dz / xp.where(z == 0, 1.0, z)) * scaled
-    return xp.where(of_scaled != 0, of_scaled, dx)
+    lost = scale != 1
+    return of_scaled if bool(lost.all()) else xp.where(lost | (of_scaled != 0), of_scaled, dx)
 
 
 def root_elsewhere(xp, total, x, axis, keepdims):

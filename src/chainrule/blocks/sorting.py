@@ -181,8 +181,14 @@ def _between(rows, what):
 
 
 def _nan_where_missing(z, rows):
-    missing = any_(isnan(rows), axis=-1)
-    return np.where(missing, np.nan, z)[()] if bool(any_(missing) if missing.ndim else missing) else z
+    return _nan_where(any_(isnan(rows), axis=-1), z, rows)
+
+
+def _nan_where(missing, z, rows):
+    """z, and NaN for rows that are said to miss entries. The gradient of these is NaN too, as that of a maximum is."""
+    if not bool(any_(missing) if missing.ndim else missing):
+        return z
+    return np.where(missing, np.nan * np.sum(rows, axis=-1), z)[()]
 
 
 def _between_numbers(rows, what):
@@ -222,9 +228,8 @@ def _weighted(rows, q, method, weights, skips_nan):
     quantile = np.nanquantile if skips_nan else np.quantile
     z = step(lambda rows, weights: quantile(rows, q, axis=-1, method=method, weights=weights), rows, weights)
     which = step(lambda rows, z: np.argmax(rows == np.expand_dims(z, -1), axis=-1), rows, z)
-    missing = np.isnan(z)
     found = owned(np.take_along_axis(rows, which[..., None], -1)[..., 0])
-    found = np.where(missing, np.nan, found) if bool(np.any(missing)) else found
+    found = _nan_where(np.isnan(z), found, rows)
     return found if found.ndim else np.copy(found)  # NumPy gives an array here, not a number
 
 
