@@ -450,3 +450,22 @@ def test_code_for_jax_is_traced_without_compiling_each_call():
     rng = np.random.default_rng(0)
     cr.explain(loss)(rng.normal(size=(3, 3)), rng.normal(size=3), rng.normal(size=3)).code("jax")
     assert 1 <= sum("backend_compile" in event for event in compiled) <= 12
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(x * np.full(3, np.longdouble(1) / 3) + np.array([1, 2, 3], np.longdouble) / 7),
+        lambda x: np.std(x) + np.prod(1 - np.clip(x, 0.1, 0.9)),
+        lambda x: np.sum(np.abs(np.exp(1j * x) + np.longdouble(1) / 3)),
+        lambda x: np.sum(np.abs(x * np.array([1 + 2j, 3j, 1 / np.longdouble(3)]))),
+        lambda x: np.sum(np.gradient(x, 0.5) ** 2),
+    ],
+)
+def test_code_for_longdouble_has_all_its_digits(f):
+    x = np.array([0.3, 0.7, -1.2], np.longdouble) / 3
+    exec(cr.explain(f)(x).code(), made := {})
+    value, gradient = made["loss_and_gradient"](x)
+    assert value.dtype == gradient.dtype == np.longdouble
+    np.testing.assert_allclose(value, f(x), rtol=1e-18)
+    np.testing.assert_allclose(gradient, cr.grad(f)(x), rtol=2e-18, atol=1e-18)

@@ -113,6 +113,11 @@ def literal(x: Any, show: Show, dialect: Dialect) -> ast.expr:
         return number(x, dialect) if isinstance(x, float | int) and not isinstance(x, bool) else ast.Constant(x)
     if isinstance(x, np.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
         return ast.Name("bool") if np.dtype(x).kind == "b" else dotted(f"{dialect.prefix}.{np.dtype(x).name}")
+    if isinstance(x, np.longdouble) and dialect.prefix == "np":
+        return ast.Call(dotted("np.longdouble"), [ast.Constant(str(x))], [])  # a literal has the digits of a float64
+    if isinstance(x, np.clongdouble) and dialect.prefix == "np":
+        real, imag = (literal(part, show, dialect) for part in (x.real, x.imag))
+        return ast.BinOp(real, ast.Add(), ast.BinOp(ast.Constant(1j), ast.Mult(), imag))
     if str(x).startswith("torch."):
         return dotted(str(x))
     raise TypeError(f"no way to write {type(x).__name__} in code")
@@ -154,7 +159,8 @@ def constant(x: np.ndarray, dialect: Dialect) -> ast.expr:
         if x.flat[0] in (0, 1):
             return ast.Call(dotted(f"{p}.{'ones' if x.flat[0] else 'zeros'}"), [shape], _dtype_of(x, dialect))
         given_shape = literal(x.shape, lambda v: ast.Constant(None), dialect)
-        return ast.Call(dotted(f"{p}.full"), [given_shape, number(float(x.flat[0]), dialect)], _dtype_of(x, dialect))
+        entry = literal(x.flat[0].item(), lambda v: ast.Constant(None), dialect)  # a longdouble stays one
+        return ast.Call(dotted(f"{p}.full"), [given_shape, entry], _dtype_of(x, dialect))
     listed = literal(x.tolist(), lambda v: ast.Constant(None), dialect)
     return ast.Call(dotted(f"{p}.{dialect.array}"), [listed], _dtype_of(x, dialect))
 

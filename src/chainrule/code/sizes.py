@@ -80,6 +80,8 @@ class Sizes:
         return _as_quotient(x)
 
     def _size(self, a: Any, b: Any, shapes: Shapes) -> ast.expr:
+        if isinstance(a, str) or isinstance(b, str):  # the digits of a longdouble
+            raise NotASize
         for length, (m, n), text in _lengths(shapes):
             if isinstance(a, int) and isinstance(b, int):
                 found = (a, b) == (m, n)
