@@ -106,3 +106,17 @@ def test_a_quantile_that_is_nan_has_the_gradient_nan(name):
             assert np.isnan(np.atleast_2d(gradient)[0]).all()
             if x.ndim == 2:
                 np.testing.assert_allclose(gradient[1], 3 * cr.grad(f)(x[1]))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:divide by zero encountered:RuntimeWarning")
+def test_the_gradient_of_a_correlation_with_a_constant_is_nan():
+    f = lambda x: np.corrcoef(x, np.ones(3))[0, 1]  # noqa: E731
+    compiled = cr.compile(cr.value_and_grad(f))
+    for _ in range(3):
+        value, gradient = compiled(WEIGHTS)
+        assert np.isnan(value)
+        assert np.isnan(gradient).all()
+    rows = np.array([[1.0, 2.0, 4.0], [1.0, -1.0, 3.0], [2.0, 2.0, 2.0]])
+    of_the_others = cr.grad(lambda x: np.corrcoef(x)[0, 1])
+    np.testing.assert_allclose(of_the_others(rows)[:2], of_the_others(rows[:2]), rtol=1e-12)

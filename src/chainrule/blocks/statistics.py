@@ -87,8 +87,15 @@ def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
     deviation = np.sqrt(np.real(np.diagonal(c)))
     c = c / deviation[:, None] / deviation
     if is_complex(form_of(c)):
-        return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
-    return np.clip(c, -1, 1)
+        return _correlation(np.real(c)) + 1j * _correlation(np.imag(c))
+    return _correlation(c)
+
+
+def _correlation(c):
+    """c between −1 and 1. A variable of variance 0 has the correlation NaN, and so is its gradient: no clip hides it."""
+    missing = np.isnan(c)
+    clipped = np.clip(c, -1, 1)
+    return np.where(missing, c, clipped) if bool(np.any(missing)) else clipped
 
 
 # Counts in bins ------------------------------------------------------------------------------------------------------
