@@ -15,10 +15,12 @@ import numpy as np
 from chainrule.backward import numpy_number
 from chainrule.block import product_or_zero
 from chainrule.blocks.activations import softplus
-from chainrule.blocks.copies import cast, cast_to_integer
+from chainrule.blocks.calculus import cumprod
+from chainrule.blocks.copies import cast, cast_to_integer, copy
 from chainrule.blocks.elementwise import clip, positive_, power
 from chainrule.blocks.joining import concatenate, stack
-from chainrule.blocks.shaping import broadcast_to, reshape, roll, transpose
+from chainrule.blocks.reductions import cumsum
+from chainrule.blocks.shaping import broadcast_to, flip, reshape, roll, transpose
 from chainrule.blocks.step_functions import invert
 from chainrule.compile.bounds import is_plain_product, may_overflow, numerators
 from chainrule.compile.making import Maker, RuleTable
@@ -249,6 +251,24 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return as_dtype(low, args[0], dtype)
 
 
+@RULES(copy)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    return args[0]  # a value is never overwritten while another step reads it
+
+
+# Along an axis -------------------------------------------------------------------------------------------------
+
+
+@RULES(cumsum, cumprod)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    dtype, shape = kind_of(node), np.shape(node.value)
+    if dtype.kind not in "fi" or not shape:
+        return None
+    x, axis = as_dtype(low, args[0], dtype), node.params["axis"] % len(shape)
+    how = operator.add if node.block is cumsum else operator.mul
+    return x if size_of(x) == 0 or shape[axis] == 1 else low.make("accumulate", [x], shape, dtype, axis=axis, how=how)
+
+
 # Shapes --------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +340,16 @@ def transposed(low: Maker, x: Value, order: tuple[int, ...]) -> Value:
 @RULES(broadcast_to)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     return _as_shape(low, args[0], np.shape(node.value))
+
+
+@RULES(flip)
+def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
+    (x,), axes = args, node.params["axis"]
+    if number_of(x) is not None:
+        return x
+    every = range(len(x.shape)) if axes is None else np.atleast_1d(axes) % max(len(x.shape), 1)
+    key = tuple(slice(None, None, -1) if a in every else slice(None) for a in range(len(x.shape)))
+    return low.make("slice", [x], x.shape, x.dtype, key=key)
 
 
 @RULES(roll)

@@ -102,6 +102,10 @@ def _diagonal(value: Value, x: Shape) -> bool:
     return _repeats(x, value.shape) and all(value.shape[a] == value.shape[b] for a, b in value.params["pairs"])
 
 
+def _accumulate(value: Value, x: Shape) -> bool:
+    return x == value.shape and 0 <= value.params["axis"] < len(x)
+
+
 def _set(value: Value, x: Shape, y: Shape) -> bool:
     return _repeats(x, value.shape) and _repeats(y, _part(value, value.shape))
 
@@ -156,6 +160,7 @@ FITS: dict[str, Callable[..., bool]] = {
     "slice": _slice,
     "place": _place,
     "diagonal": _diagonal,
+    "accumulate": _accumulate,
     "set": _set,
     "increase": _increase,
     "concatenate": _concatenate,

@@ -78,6 +78,30 @@ def _diagonal(to: ProgramWriter, value: Value) -> None:
     to.body.append(Do(call(function, to.value(q), to.named(value))))
 
 
+def _accumulate(to: ProgramWriter, value: Value) -> None:
+    """Running sums or products along an axis, from the first entry on, as NumPy takes them."""
+    (x,), axis, how = value.args, value.params["axis"], value.params["how"]
+    to.allocate(value)
+    places: list[LoopExpression] = [Name(f"i{a}") for a in range(len(value.shape))]
+
+    def entry(array: str, place: LoopExpression) -> ArrayEntry:
+        return ArrayEntry(Name(array), (*places[:axis], place, *places[axis + 1 :]))
+
+    def write(name: str) -> LoopFunction:
+        loops = [(f"i{a}", 0, n) for a, n in enumerate(value.shape)]
+        others = [*loops[:axis], *loops[axis + 1 :]]
+        first = Store(entry("z", Constant(0)), entry("x", Constant(0)))
+        next_one = how(entry("z", places[axis] - Constant(1)), entry("x", places[axis]))
+        along = nested([(f"i{axis}", 1, value.shape[axis])], [Store(entry("z", places[axis]), next_one)])
+        takes = Argument(x.dtype.name, x.shape), Argument(value.dtype.name, value.shape, True)
+        return LoopFunction(
+            name, ("x", "z"), tuple(nested(others, [first, *along])), "kernel", () if to.native else takes
+        )
+
+    name = to.function(("accumulate", how, axis, value.shape, value.dtype), value, write)
+    to.body.append(Do(call(name, to.value(x), to.named(value))))
+
+
 def _set(to: ProgramWriter, value: Value) -> None:
     x, new = value.args
     if not to.continues(value, x, new):
@@ -158,6 +182,7 @@ STEPS: dict[str, Callable[[ProgramWriter, Value], None]] = {
     "slice": _slice,
     "place": _place,
     "diagonal": _diagonal,
+    "accumulate": _accumulate,
     "set": _set,
     "increase": _increase,
     "concatenate": _concatenate,
