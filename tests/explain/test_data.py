@@ -257,3 +257,17 @@ def test_arrays_of_texts_and_objects_are_no_data():
     names = {"words": np.array(["a", "b"]), "things": np.array([None, "x"], object), "scale": scale}
     assert unicode(Data(names).origin(scale.copy()).part) == "scale"
     assert Data({"things": names["things"]}).origin(scale) is None
+
+
+def test_a_mask_of_floats_that_is_0_is_written_so():
+    mask = np.tril(np.ones((3, 3)))
+
+    def attention(scores):
+        return np.sum(np.where(mask == 0, -1e9, scores))
+
+    explanation = cr.explain(attention)(np.ones((3, 3)))
+    assert "where mask = 0 else" in explanation.text()
+
+
+def test_a_closed_form_prints_as_an_equation():
+    assert str(cr.explain(lambda x: np.sum(x * x))(np.ones(3)).closed_forms[-1]) == "∂L/∂x = 2·x"

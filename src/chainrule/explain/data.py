@@ -147,7 +147,8 @@ def _comparison(value: np.ndarray, mask: np.ndarray) -> tuple[str, Any] | None:
     """The sign and the number c for which the mask is value = c, value ≠ c, or a comparison with 0."""
     there, elsewhere = value[mask][0], value[~mask][0]
     label = [("=", there, value == there), ("≠", elsewhere, value != elsewhere)]
-    sign = [(">", 0, value > 0), ("<", 0, value < 0), ("≥", 0, value >= 0), ("≤", 0, value <= 0)]
+    zero = [("=", 0, value == 0)]  # before ≥ and ≤, which hold as well if all entries have one sign: a mask
+    sign = [(">", 0, value > 0), ("<", 0, value < 0), *zero, ("≥", 0, value >= 0), ("≤", 0, value <= 0)]
     ways = sign + label if value.dtype.kind == "f" else label + sign
     found = ((sign, c) for sign, c, holds in ways if np.array_equal(holds, mask))
     return next(((sign, np.asarray(c * 1).item()) for sign, c in found), None)

@@ -11,7 +11,17 @@ import numpy as np
 
 from chainrule.explain import values
 from chainrule.explain.effects import Effect
-from chainrule.explain.printers import BREAK, breakable, breakable_terms, broken, latex, latex_number, latex_rows, width
+from chainrule.explain.printers import (
+    BREAK,
+    breakable,
+    breakable_terms,
+    broken,
+    latex,
+    latex_number,
+    latex_rows,
+    unicode,
+    width,
+)
 from chainrule.explain.simple_matrices import simple_matrix
 from chainrule.explain.style import Style
 from chainrule.formula import Formula, partial
@@ -124,6 +134,10 @@ class ClosedForm:
 
     name: Formula
     formula: Formula
+
+    def __str__(self) -> str:
+        """The closed form as an equation in Unicode, as `text` prints it."""
+        return f"{unicode(self.name)} = {unicode(self.formula)}"
 
     def latex(self) -> str:
         """The closed form as an equation in LaTeX."""
