@@ -147,7 +147,7 @@ def test_a_minimum_that_is_just_inside_of_a_bound_follows_its_target():
     assert cr.grad(f)(1.005) == 0.0
 
 
-SUM = {"type": "eq", "fun": lambda z: np.sum(z) - 1}
+SUM = {"type": "eq", "fun": lambda z: np.sum(z) - 1, "jac": lambda z: np.ones(4)}
 
 
 @pytest.mark.filterwarnings("ignore:delta_grad")  # of a linear constraint
@@ -160,9 +160,11 @@ def test_bounds_that_are_active_because_of_a_constraint(method, a):
     def nearest(a):
         options = {"ftol": 1e-15} if method == "SLSQP" else {"gtol": 1e-12, "xtol": 1e-14}
         bounds = [(0, 0.9)] * 4 if a.size else None
+        slopes = {"jac": lambda z: 2 * (z - a)}  # without them trust-constr stops elsewhere on some processors
+        slopes |= {"hess": lambda z: 2 * np.eye(4)} if method == "trust-constr" else {}
         distance = lambda z: np.sum((z - a) ** 2)  # noqa: E731
         return optimize.minimize(
-            distance, np.full(4, 0.25), method=method, bounds=bounds, constraints=SUM, options=options
+            distance, np.full(4, 0.25), method=method, bounds=bounds, constraints=SUM, options=options, **slopes
         ).x
 
     # the projection, by the threshold of the sorted entries; the first one may reach its bound 0.9
