@@ -92,7 +92,7 @@ def numpy_corrcoef(x, y=None, rowvar=True, *, dtype=None):
 
 
 def _correlation(c):
-    """c between −1 and 1. A variable of variance 0 has the correlation NaN, and so is its gradient: no clip hides it."""
+    """c between −1 and 1. A variable of variance 0 has NaN, and so is its gradient: no clip hides it."""
     missing = np.isnan(c)
     clipped = np.clip(c, -1, 1)
     return np.where(missing, c, clipped) if bool(np.any(missing)) else clipped
