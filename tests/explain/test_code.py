@@ -469,3 +469,26 @@ def test_code_for_longdouble_has_all_its_digits(f):
     assert value.dtype == gradient.dtype == np.longdouble
     np.testing.assert_allclose(value, f(x), rtol=1e-18)
     np.testing.assert_allclose(gradient, cr.grad(f)(x), rtol=2e-18, atol=1e-18)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.clip(x, 0, 0.5) + np.maximum(x, 0.2) + min(x, 1),
+        lambda x: np.atleast_1d(x)[0] * x,
+        lambda x: np.float32(2.5) * x,
+        lambda x: np.sqrt(x) + np.where(x > 0, x, 0),
+        lambda x: np.linalg.norm(np.reshape(x, (1,))),
+        lambda x: (x > 0.1) * x + x * x,
+        lambda x: x * x + 3 * x,
+    ],
+)
+@pytest.mark.parametrize("number", [float, np.float64, np.array])
+def test_numpy_code_takes_the_numbers_that_the_function_takes(f, number):
+    """Also Python's, which have none of NumPy's methods."""
+    x = number(0.4)
+    made = run(cr.explain(f)(x).code())
+    value, gradient = next(g for name, g in made.items() if name.endswith("_and_gradient"))(x)
+    assert np.asarray(value).dtype == np.asarray(f(x)).dtype
+    np.testing.assert_allclose(value, f(x), rtol=1e-7)
+    np.testing.assert_allclose(gradient, cr.grad(f)(x), rtol=1e-7)

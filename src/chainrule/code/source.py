@@ -8,14 +8,16 @@ import re
 import textwrap
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from chainrule.code.expressions import Dialect, expression, index, literal, written
 from chainrule.code.tape import CONSTANT, WRITE, TracedValue, values_in
 from chainrule.code.tidy.calls import short_key
 
-__all__ = ["LIMIT", "FunctionBody", "assignment", "closure", "free_name", "is_name"]
+__all__ = ["LIMIT", "FunctionBody", "as_numpy_numbers", "assignment", "closure", "free_name", "is_name"]
 
 LIMIT = 80
 """A longer line is split: parts of it get lines of their own."""
@@ -37,6 +39,19 @@ def closure(outputs: Iterable[Any], stop: Iterable[TracedValue] = ()) -> list[Tr
         found.append(value)
         stack.extend(value.operands)
     return sorted(found, key=lambda v: v.order)
+
+
+def as_numpy_numbers(arguments: Mapping[str, TracedValue], values: Sequence[TracedValue]) -> list[str]:
+    """Lines that make NumPy's numbers of arguments without axes, if methods are called on numbers: Python's have none.
+
+    Beside an array of float32 there are none, because a number of Python's does not decide the dtype.
+    """
+    arrays = [*arguments.values(), *(v for v in values if v.function == CONSTANT)]
+    dtypes = {np.dtype(v.dtype) for v in arrays}
+    asks = any(v.function.startswith(".") and v.args[0].shape == () for v in values)
+    if not asks or any(dtype.kind == "f" and dtype != np.float64 for dtype in dtypes):
+        return []
+    return [f"{name} = np.float64({name})" for name, x in arguments.items() if x.shape == () and x.dtype == np.float64]
 
 
 def is_name(text: str) -> bool:

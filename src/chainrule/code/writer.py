@@ -17,7 +17,7 @@ from chainrule.code.expressions import literal, written
 from chainrule.code.libraries import LIBRARIES, ArgumentArray, Library, Parts
 from chainrule.code.program import RecordedProgram, program_of
 from chainrule.code.sizes import Sizes, required
-from chainrule.code.source import FunctionBody, closure, free_name, is_name
+from chainrule.code.source import FunctionBody, as_numpy_numbers, closure, free_name, is_name
 from chainrule.code.tape import ARGUMENT, CONSTANT, TracedValue
 from chainrule.code.tidy import tidied
 from chainrule.code.tracing import CodeError, Traces, trace
@@ -243,9 +243,8 @@ class _CodeWriter:
         """A gradient as an array: zeros if an argument has no influence."""
         x, tape = self.traces.arguments[node], self.traces.tape
         gradient = self._of_dtype(gradient, np.asarray(node.value).dtype)
-        if (
-            isinstance(gradient, TracedValue) and gradient.function == "np.broadcast_to"
-        ):  # a broadcast array is read-only
+        is_read_only = isinstance(gradient, TracedValue) and gradient.function == "np.broadcast_to"
+        if is_read_only:
             copy = tape.call(".copy", (gradient,), {}, gradient.shape, gradient.dtype)
             copy.hint, gradient.hint = f"d{node.name}", None
             return copy
@@ -272,7 +271,10 @@ class _CodeWriter:
         gradient_of = {
             node: self._shown(backward, g) for node, g in zip(self.program.inputs, self.gradients, strict=True)
         }
-        forward_lines, loss = forward.lines, self._shown(forward, self.loss)
+        given = {name: self.traces.arguments[node] for node, name, _ in leaves if node is not None}
+        used = closure([self.loss, *self.gradients, *self.early, *self.late])
+        numbers = as_numpy_numbers(given, used) if self.library.keeps_numpys_dtypes else []
+        forward_lines, loss = [*numbers, *forward.lines], self._shown(forward, self.loss)
         if not loss.isidentifier():
             name = free_name("L", self.taken)
             forward_lines, loss = [*forward_lines, f"{name} = {loss}"], name
@@ -280,8 +282,8 @@ class _CodeWriter:
             dtype = self.program.graph.inputs[-1].value.dtype
             backward.lines.insert(0, f"{cotangent} = np.{dtype.name}({cotangent})")
         trees = {p: self.program.arguments.get(label) for label, p in self._labels(parameters)}
-        given = of_others(trees, self.library.dialect, self.traces.tape.prefix)
-        early, late, holds = self._checks(forward, backward, loss, cotangent, given)
+        others = of_others(trees, self.library.dialect, self.traces.tape.prefix)
+        early, late, holds = self._checks(forward, backward, loss, cotangent, others)
         gradients = [
             None if self.library.gradients_of_arrays else tree_text(tree, gradient_of, p, self.library)
             for p, tree in trees.items()
@@ -301,7 +303,7 @@ class _CodeWriter:
             [*saved, *holds],
             self._summary(),
             ["The gradient of each argument, given that of the result.", *_spaced(derivation(()))],
-            [required(text, GIVEN) for text in given] if self.library.checks_values else [],
+            [required(text, GIVEN) for text in others] if self.library.checks_values else [],
         )
         found = {name: tuple(v.shape) for v, name in self.names.items() if v is not seed}
         in_order = [name for _, name, _ in leaves if name in found]
