@@ -1,4 +1,7 @@
-"""Copies, reversed axes, running sums and products have native loops, so the program around them stays native."""
+"""Copies, reversed axes, running sums and products have native loops, so the program around them stays native.
+
+And a program may have many guards.
+"""
 
 import numpy as np
 import pytest
@@ -82,3 +85,28 @@ def test_a_program_with_a_copy_and_many_writes_is_one_native_program():
     np.testing.assert_allclose(value, wanted, rtol=1e-13)
     np.testing.assert_allclose(slope, wanted_slope, rtol=1e-11, atol=1e-13)
     assert "all_threads()" not in compiled.source()  # which only programs driven from Python need
+
+
+def test_each_of_many_guards_is_checked():
+    """They are checked by one branch: here whether the entries of each sum are finite."""
+
+    def f(x):
+        total = 0.0
+        for i in range(0, len(x) - 1, 2):
+            total = total + np.log(np.sum(np.exp(-x[i : i + 2]))) * (i + 1)
+        return total
+
+    g = cr.value_and_grad(f)
+    compiled = cr.compile(g)
+    x = np.random.default_rng(4).normal(size=520)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            compiled(x)
+        for at in (0, 258, 518):
+            other = x.copy()
+            other[at : at + 2] = np.inf, np.inf
+            for y in (other, x):
+                value, slope = compiled(y)
+                wanted, wanted_slope = g(y)
+                np.testing.assert_allclose(value, wanted, rtol=1e-12)
+                np.testing.assert_allclose(slope, wanted_slope, rtol=1e-10)

@@ -271,3 +271,12 @@ def test_a_mask_of_floats_that_is_0_is_written_so():
 
 def test_a_closed_form_prints_as_an_equation():
     assert str(cr.explain(lambda x: np.sum(x * x))(np.ones(3)).closed_forms[-1]) == "∂L/∂x = 2·x"
+
+
+def test_an_added_axis_is_left_out_of_formulas_in_both_passes():
+    def f(X, C):
+        return np.sum((X[:, None, :] - C[None, :, :]) ** 2)
+
+    text = str(cr.explain(f)(np.ones((2, 3)), np.zeros((4, 3))))
+    assert "∂L/∂X = ∂[X]/∂X · ∂L/∂a" in text
+    assert "scatter" not in text

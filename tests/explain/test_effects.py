@@ -173,3 +173,10 @@ def test_a_choice_in_a_sum_stands_in_parentheses():
     text = str(cr.explain(loss)(mu))
     assert "= (∂L/∂a where t = 1 else 0) − ∂L/∂f" in text
     assert r"\left(\begin{cases}" in cr.explain(loss)(mu).latex()
+
+
+def test_products_from_both_sides_are_said_at_once():
+    text = str(cr.explain(lambda P: np.sum(np.linalg.inv(P)))(np.array([[2.0, 1.0], [0.0, 3.0]])))
+    said = " ".join(text.split())
+    assert "from the left and by" in said
+    assert "from the right and changes its sign" in said

@@ -7,6 +7,7 @@ costs half a microsecond. `interface.py` describes Python's and NumPy's objects 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -87,8 +88,7 @@ def write_entry(translator: Translator, function: str, name: str, entry: Entry, 
     returned = iter(writer.run(function, arguments, entry.parallel, is_program=True))
     numbers = {k: writer.translated.cast(next(returned), r.dtype) for k, r in enumerate(entry.results) if not r.shape}
     count = len(entry.results) - len(entry.guards)
-    for k, outcome in zip(range(count, len(entry.results)), entry.guards, strict=True):
-        writer.guard(numbers[k], outcome)
+    writer.guard_all([(numbers[count + k], *outcome) for k, outcome in enumerate(entry.guards)])
     objects: list[Any] = []
     for k, r in enumerate(entry.results[:count]):
         if r.is_array and not r.shape:
@@ -318,14 +318,21 @@ class _EntryWriter(PythonObjects):
             self.memory = None
         return returned
 
-    def guard(self, number: TypedNumber, outcome: tuple[str, int]) -> None:
-        """Leave if a guard's value differs from the recorded one, because the call must take another path."""
-        how, found = outcome
-        if how in TRUTHS:
-            truth = self.translated.cast(number, "bool").value
-            self.require(truth if found else self.builder.not_(truth))
-        else:
-            self.require(self.equal(number.value, number.value.type(found)))
+    def guard_all(self, guards: Sequence[tuple[TypedNumber, str, int]]) -> None:
+        """Leave if the value of a guard differs from the recorded one, because the call must take another path.
+
+        There is one branch for all: LLVM takes time that is quadratic in the number of branches, for all values live
+        across them.
+        """
+        holds: list[ir.Value] = []
+        for number, how, found in guards:
+            if how in TRUTHS:
+                truth = self.translated.cast(number, "bool").value
+                holds.append(truth if found else self.builder.not_(truth))
+            else:
+                holds.append(self.equal(number.value, number.value.type(found)))
+        if holds:
+            self.require(functools.reduce(self.builder.and_, holds))
 
     def number(self, number: TypedNumber, kind: str) -> ir.Value:
         """A number as an object: a NumPy scalar, or a Python number."""

@@ -150,6 +150,8 @@ class Translator:
             what = self.scope[name]
             if what.role in ("program", "body") and is_long(what.body):
                 returned = run_tape(self, what, here, writer)
+                if len(returned) > MANY_VALUES:
+                    as_it_stands(function)
             else:
                 returned = writer.run(what, self.scope, here)
             place = function.args[-1]

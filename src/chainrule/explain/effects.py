@@ -235,7 +235,13 @@ def _plainly(actions: list[Action], gradient: str, block: str, of_number: bool) 
         return f"{block} gets {gradient}, all else 0"
     if [a.kind for a in actions] == ["added"] and block:
         return f"{block} gets {gradient}, added up where an entry occurs several times, all else 0"
-    told = [_predicate(action, of_number) for action in actions]
+    told: list[str] = []
+    for before, action in zip([None, *actions], actions, strict=False):
+        predicate = _predicate(action, of_number)
+        if before is not None and {before.kind, action.kind} <= {"left", "right"}:
+            told[-1] += " and" + predicate.removeprefix("is multiplied")
+        else:
+            told.append(predicate)
     return f"{gradient} " + (", and ".join(told) if any("," in t for t in told[:-1]) else " and ".join(told))
 
 

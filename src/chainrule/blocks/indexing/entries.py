@@ -183,7 +183,7 @@ def getitem_backward(xp, dz, z, x, *indices, key=()):
 def _add_at_notation(v, key, shape):
     if len(shape) == 1 and v.ndim == 0 and len(key) == 1:
         return v * unit(str(key[0] % shape[0]), shape[0])
-    return call("scatter", v, index=index_text(key))
+    return v if is_whole(key) else call("scatter", v, index=index_text(key))
 
 
 @library_block(
