@@ -262,8 +262,6 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
 @RULES(cumsum, cumprod)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     dtype, shape = kind_of(node), np.shape(node.value)
-    if dtype.kind not in "fi" or not shape:
-        return None
     x, axis = as_dtype(low, args[0], dtype), node.params["axis"] % len(shape)
     how = operator.add if node.block is cumsum else operator.mul
     return x if size_of(x) == 0 or shape[axis] == 1 else low.make("accumulate", [x], shape, dtype, axis=axis, how=how)
