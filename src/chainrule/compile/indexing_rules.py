@@ -11,6 +11,7 @@ from chainrule.blocks.integers import labels_fit, one_hot_rows
 from chainrule.compile.lowering_rules import as_dtype, kind_of, number_of, reshaped
 from chainrule.compile.making import Maker, RuleTable
 from chainrule.compile.product_rules import reduced
+from chainrule.compile.regular_keys import as_slices
 from chainrule.compile.values import Value
 from chainrule.node import Node
 
@@ -27,12 +28,10 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
         return _read_at_labels(low, node, args)
     if is_whole(key):
         return reshaped(low, args[0], shape)
-    if _is_diagonal(key, args[0].shape):
-        n = args[0].shape[-1]
-        flat = reshaped(low, args[0], (*args[0].shape[:-2], n * n))
-        return low.make("slice", [flat], shape, args[0].dtype, key=(slice(0, n * n, n + 1),))
     if not all(part is None or isinstance(part, slice | int) for part in key):
-        return None
+        if (other := as_slices(key, args[0].shape)) is None:
+            return None
+        return low.make("slice", [reshaped(low, args[0], other[0])], shape, args[0].dtype, key=other[1])
     if number_of(args[0]) is not None:
         return low.constant(number_of(args[0]), shape, args[0].dtype)
     x = args[0]
@@ -42,17 +41,6 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
         label = low.constant(np.int64(key[-1] % x.shape[-1]))
         return low.make("pick", [x, label], shape, x.dtype, axes=(len(x.shape) - 1,))
     return low.make("slice", args, shape, x.dtype, key=key)
-
-
-def _is_diagonal(key: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a key selects the diagonals of square matrices, by the same arrays of indices 0, 1, … for both axes."""
-    if len(key) < 2 or len(shape) < 2 or shape[-1] != shape[-2]:
-        return False
-    *others, i, j = key
-    if not (isinstance(i, np.ndarray) and isinstance(j, np.ndarray)):
-        return False
-    whole = all(isinstance(part, slice) and part == slice(None) for part in others)
-    return whole and np.array_equal(i, np.arange(shape[-1])) and np.array_equal(j, i)
 
 
 def _is_entry(x: Value, shape: tuple[int, ...]) -> bool:
@@ -65,12 +53,12 @@ def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key, shape = node.params["key"], np.shape(node.value)
     if len(args) > 1:
         return _added_at_labels(low, node, args)
-    if _is_diagonal(key, shape) and args[0].dtype == kind_of(node) and args[0].shape == shape[:-1]:
-        n = shape[-1]
-        flat = low.make("place", args, (*shape[:-2], n * n), args[0].dtype, key=(slice(0, n * n, n + 1),))
-        return reshaped(low, flat, shape)
-    if not all(part is None or isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node):
+    if args[0].dtype != kind_of(node):
         return None
+    if not all(part is None or isinstance(part, slice | int) for part in key):
+        if (other := as_slices(key, shape)) is None:
+            return None
+        return reshaped(low, low.make("place", args, other[0], args[0].dtype, key=other[1]), shape)
     if None in key:
         args, key = [_without_new_axes(low, args[0], key)], tuple(part for part in key if part is not None)
     if is_whole(key):
@@ -94,11 +82,15 @@ def _without_new_axes(low: Maker, v: Value, key: tuple[Any, ...]) -> Value:
 @INDEXING_RULES(set_at)
 def _(low: Maker, node: Node, args: list[Value]) -> Value | None:
     key = node.params["key"]
-    if not all(isinstance(part, slice | int) for part in key) or args[0].dtype != kind_of(node) or not args[0].shape:
+    x, shape = args[0], np.shape(node.value)
+    if x.dtype != kind_of(node) or not x.shape:
         return None
-    return low.make(
-        "set", [args[0], as_dtype(low, args[1], args[0].dtype)], np.shape(node.value), args[0].dtype, key=key
-    )
+    new = as_dtype(low, args[1], x.dtype)
+    if all(isinstance(part, slice | int) for part in key):
+        return low.make("set", [x, new], shape, x.dtype, key=key)
+    if x.shape != shape or (other := as_slices(key, shape)) is None:
+        return None
+    return reshaped(low, low.make("set", [reshaped(low, x, other[0]), new], other[0], x.dtype, key=other[1]), shape)
 
 
 @INDEXING_RULES(add_to_entries)
