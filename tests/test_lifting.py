@@ -193,3 +193,17 @@ def test_lengths_that_are_zero_have_gradient_0_in_other_libraries_too(f, x):
     np.testing.assert_allclose(torch.func.grad(cr.to_torch(f))(tensor.detach()), expected, rtol=1e-12, atol=1e-15)
     found = jax.jit(jax.grad(cr.to_jax(f)))(np.array(x))
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_nan_of_a_convolution_stays_where_numpy_has_it():
+    """The zeros beyond the ends of one vector are not multiplied by a NaN of the other."""
+    jax = pytest.importorskip("jax")
+    x, y = np.zeros(3), np.array([np.nan, 1.0])
+    wanted = np.convolve(x, y)
+    assert list(np.isnan(wanted)) == [True, True, True, False]
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(cr.to_jax(np.convolve)(x, y), wanted)
+        np.testing.assert_array_equal(cr.to_jax(np.convolve)(y, x), np.convolve(y, x))
+    compiled = cr.compile(lambda y: cr.vjp(lambda y: np.convolve(np.zeros(3), y), y)[0])
+    compiled(np.ones(2))
+    np.testing.assert_array_equal(compiled(y), wanted)

@@ -196,8 +196,12 @@ def convolve(xp, x, y):
     """z_k = Σ_i x_i y_(k−i), for vectors, at every position where they overlap."""
     if is_numpy(xp):
         return np.convolve(x, y)
-    beyond = xp.zeros(y.shape[0] - 1, dtype=x.dtype)
-    return _windows(xp, xp.concat([beyond, x, beyond]), y.shape[0]) @ xp.flip(y)
+    n, m = x.shape[0], y.shape[0]
+    beyond = xp.zeros(m - 1, dtype=x.dtype)
+    products = _windows(xp, xp.concat([beyond, x, beyond]), m) * xp.flip(y)
+    overlap = np.arange(n + m - 1)[:, None] + np.arange(m)
+    overlap = xp.asarray((overlap >= m - 1) & (overlap < n + m - 1))
+    return xp.sum(xp.where(overlap, products, 0), axis=-1)  # a NaN of y counts only where x overlaps it
 
 
 @convolve.backward("x")
