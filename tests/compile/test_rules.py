@@ -127,7 +127,7 @@ REFUSES: list[tuple[str, tuple[Any, ...]]] = [
     ("cast_to_integer", (lambda x: (100 * x).astype(bool), X)),
     ("getitem", (lambda x: x[[2, 0, 0]], X)),
     ("add_at", (lambda x: block("add_at", x, key=(np.array([1, 1, 0]),), shape=(5,)), X)),
-    ("set_at", (lambda x: _written(x, 7.0, [0, 2]), X)),
+    ("set_at", (lambda x: _written(x, 7.0, [0, 2, 1]), X)),
     ("max", (lambda m: np.max(m > 0.5, axis=1), M)),
     ("all", (lambda m: np.all(m, axis=1), M)),
     ("any", (lambda m: np.any(m, axis=1), M)),
